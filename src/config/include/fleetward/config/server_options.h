@@ -1,0 +1,61 @@
+// What `fleetward up` and `fleetward serve` can be told (issue "Fixed names"; D25, D30, D33, D35).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fleetward/config/option.h"
+
+namespace fleetward::config {
+
+/// The defaults are the member initializers. Durations carry their unit in the name.
+struct ServerOptions {
+  std::string account_id = "123456789012";
+  std::string region = "us-east-1";
+
+  std::string api_listen = "127.0.0.1:8443";
+  std::string api_public_url;  // empty: https:// + the first of tls_hostnames + the API's port
+  double api_rate_per_key = 1000;
+  std::int64_t api_threads = 0;  // 0: one per core
+
+  std::vector<std::string> mqtt_listen = {"0.0.0.0:8883"};
+  std::string mqtt_on_denied_subscribe = "close";
+
+  std::vector<std::string> tls_hostnames;
+
+  std::int64_t detect_min_duration_seconds = 300;
+  std::int64_t detect_min_report_interval_seconds = 300;
+  bool detect_early = true;
+  std::int64_t detect_max_new_alarms_per_second = 1000;
+  std::int64_t detect_shards = 0;  // 0: one per core
+
+  bool ingest_report_for_others = false;
+
+  std::string telemetry_store = "all";
+  std::int64_t telemetry_retention_days = 14;
+
+  std::string notify_smtp_url;
+  std::string notify_smtp_credentials_file;
+  std::string notify_smtp_from = "fleetward@localhost";
+
+  std::int64_t registry_thing_type_delete_delay_seconds = 300;
+
+  bool fetch_allow_loopback = false;
+  std::string fetch_ca_file;
+
+  std::string log_level = "info";
+  std::string metrics_listen = "127.0.0.1:9464";
+};
+
+/// The table that binds ServerOptions.
+const OptionTable& ServerTable();
+
+/// Splits "host:port", "[::1]:8883" or "0.0.0.0:8883". Errors: kInvalidArgument (no port, port out of 1-65535).
+struct HostPort {
+  std::string host;  // without brackets
+  std::uint16_t port = 0;
+};
+Result<HostPort> ParseHostPort(std::string_view text);
+
+}  // namespace fleetward::config
