@@ -1,0 +1,130 @@
+// What an engine decides, and why. Everything here is data; texts are made from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/time.h"
+#include "fleetward/model/behavior.h"
+#include "fleetward/model/metric.h"
+#include "fleetward/model/violation.h"
+
+namespace fleetward::detect {
+
+/// Outcome of the latest evaluation of a behavior for a thing, or why there was none. Stored: never change the numbers.
+enum class Verdict : std::uint8_t {
+  kNoData = 0,             // no value of the metric has come yet
+  kConforming = 1,
+  kViolating = 2,
+  kEmptyList = 3,          // an empty list conforms and clears (detect.md §3); labelled, threats.md f
+  kNoMessages = 4,         // message size with no message in the bucket: nothing to object to
+  kWindowOpen = 5,         // the window has not closed yet
+  kWindowIncomplete = 6,   // the metric is watched for less than a window: only a broken upper limit counts
+  kFirstDelta = 7,         // first counters of the thing: the time they cover is unknown
+  kGap = 8,                // counters after a gap of more than two intervals (D4), or marked so by the reporter
+  kLate = 9,               // came late: stored, not judged (D6)
+  kNoCriteria = 10,        // the behavior has no criteria: its metric is only retained
+  kMetricUnknown = 11,     // no such metric is defined (any more)
+  kKindMismatch = 12,      // the device sent another kind of value than the metric's type
+  kNotConnected = 13,      // not connected in the window and no events: no datapoint
+  kConnectionUnknown = 14, // never seen to connect: its time offline is unknown
+  kNoAddress = 15,         // no source address was seen in the bucket
+  kNotJudged = 16,         // criteria of a kind that this version does not judge
+  kUnobserved = 17,        // the edge was silent for a part of the window (broker or server was away)
+};
+/// "conforming", "window open", ….
+std::string_view VerdictName(Verdict verdict);
+
+/// Why an alarm changed. Stored: never change the numbers.
+enum class Cause : std::uint8_t {
+  kDatapoints = 0,         // enough consecutive datapoints
+  kEarly = 1,              // the limit was broken before the window's end (D5)
+  kEmptyList = 2,          // the device sent an empty list
+  kSilent = 3,             // no value for more than two days
+  kBehaviorChanged = 4,    // definition changed, or the behavior was removed from its profile
+  kNotTargeted = 5,        // profile detached, or the thing left the group
+  kProfileDeleted = 6,
+  kThingDeleted = 7,
+};
+std::string_view CauseName(Cause cause);
+
+/// The figures an evaluation looked at.
+struct Inputs {
+  model::MetricValue value;                // as judged: scaled deltas, minutes for disconnect-duration
+  Timestamp window_start{};                // equal to window_end for a value without window
+  Timestamp window_end{};
+  std::int64_t covered_ms = 0;             // of the window by reports (deltas) or whole buckets
+  std::int64_t needed_ms = 0;              // durationSeconds
+  bool scaled = false;                     // D4: the sum was scaled to the window
+  std::uint32_t elements = 0;              // lists: how many
+  std::uint32_t offending = 0;             // lists: how many were on the wrong side
+  std::string example;                     // lists: the first of these
+};
+
+/// One transition of one alarm.
+struct Decision {
+  model::ViolationEvent event;             // event.reason is the text made from the rest
+  Cause cause = Cause::kDatapoints;
+  Inputs inputs;                           // empty for kAlarmInvalidated
+  Timestamp alarm_start{};                 // time of the in-alarm event
+  bool registered = true;
+  /// Where to send alerts: the profile's at this moment. Valid during the call.
+  const std::map<std::string, model::AlertTarget>* alert_targets = nullptr;
+};
+
+/// A further violating datapoint of an alarm that is on (detect.md §4: no event).
+struct ActiveUpdate {
+  model::ViolationId violation_id;
+  model::EntityId entity;
+  const model::SecurityProfileName* profile = nullptr;   // valid during the call
+  const model::BehaviorName* behavior = nullptr;         // valid during the call
+  const model::MetricValue* value = nullptr;             // valid during the call
+  Timestamp time{};
+};
+
+/// More new alarms of one behavior than the limit (D12): one incident instead of an event each.
+struct StormUpdate {
+  Id128 id;                                // the same in every update of one storm
+  model::SecurityProfileName profile;
+  model::BehaviorName behavior;
+  Timestamp started{};
+  Timestamp last{};
+  std::uint64_t count = 0;                 // alarms without an event of their own so far
+  bool ended = false;
+  std::string reason;
+};
+
+/// Takes decisions as they are made, in a deterministic order, on the engine's thread. Must not call the engine back.
+class DecisionSink {
+ public:
+  virtual ~DecisionSink() = default;
+  virtual void OnViolation(const Decision& decision) = 0;
+  virtual void OnActiveUpdated(const ActiveUpdate& update) = 0;
+  /// At the first alarm over the limit, then with every watermark that finds the count grown, and once at the end.
+  virtual void OnStorm(const StormUpdate& update) = 0;
+};
+
+/// Where one behavior stands for one thing; what `fleetward why` prints (D36).
+struct BehaviorExplanation {
+  model::SecurityProfileName profile;
+  model::Behavior behavior;
+  Verdict verdict = Verdict::kNoData;
+  std::string why;                         // one sentence
+  model::MetricValue last_value;           // as last judged; lists only while violating
+  std::optional<Timestamp> last_seen;      // when the metric last had a value, whole seconds
+  std::int64_t covered_ms = 0;             // of the open window
+  std::int64_t needed_ms = 0;
+  std::int32_t violating = 0;              // consecutive violating datapoints so far
+  std::int32_t needed_to_alarm = 1;
+  std::int32_t conforming = 0;
+  std::int32_t needed_to_clear = 1;
+  bool in_alarm = false;
+  bool in_storm = false;                   // the alarm has no event of its own (D12)
+  std::optional<model::ViolationId> violation_id;        // while in alarm
+  std::optional<Timestamp> first_violation;              // of the present streak or alarm
+};
+
+}  // namespace fleetward::detect
