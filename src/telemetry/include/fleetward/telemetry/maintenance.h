@@ -1,0 +1,45 @@
+// Background work on stored telemetry: merging hour blocks into day blocks, and expiry.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "fleetward/base/result.h"
+#include "fleetward/base/time.h"
+#include "fleetward/store/block_store.h"
+#include "fleetward/telemetry/layout.h"
+#include "fleetward/telemetry/sample.h"
+
+namespace fleetward::telemetry {
+
+struct Retention {
+  int metric_days = 14;
+  int event_days = 30;
+  int connection_days = 31;
+};
+
+/// One background thread. `saved` gives the saved position of a slab (Checkpointer::SavedPosition): a block that replay
+/// could make again is left alone.
+class Maintenance {
+ public:
+  Maintenance(store::BlockStore& store, std::function<LogPosition(SlabId)> saved, Retention retention = {});
+
+  struct Progress {
+    std::uint64_t day_blocks = 0, hour_blocks = 0, samples = 0;
+    bool more = false;         // call again soon
+  };
+  /// Merges hour blocks of days that ended before `watermark` by an hour or more, `max_things` thing-days at most.
+  Result<Progress> Merge(Timestamp watermark, std::uint64_t max_things = 2000);
+
+  /// Drops what is past its retention; whole files, without reading them. Once an hour is enough.
+  Status Expire(Timestamp watermark);
+
+  void set_retention(Retention retention) { retention_ = retention; }
+
+ private:
+  store::BlockStore& store_;
+  std::function<LogPosition(SlabId)> saved_;
+  Retention retention_;
+};
+
+}  // namespace fleetward::telemetry

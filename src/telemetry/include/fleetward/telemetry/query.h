@@ -1,0 +1,61 @@
+// Reading telemetry: series, latest values, whole samples. Sees open samples as well as stored ones.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fleetward/base/result.h"
+#include "fleetward/store/block_store.h"
+#include "fleetward/telemetry/recorder.h"
+
+namespace fleetward::telemetry {
+
+struct Datapoint {
+  Timestamp time{};
+  std::uint32_t flags = 0;
+  model::MetricValue value;
+};
+
+struct SeriesQuery {
+  model::EntityId entity;
+  SeriesKey key;
+  Timestamp start{}, end{};          // start <= time <= end
+  std::uint32_t max_points = 250;    // of one page
+  std::string resume;                // opaque; from the page before
+};
+
+struct SeriesPage {
+  std::vector<Datapoint> points;     // in time order
+  std::string resume;                // empty: that was all
+};
+
+/// Any thread. `recorders` in order of the shards.
+class Query {
+ public:
+  Query(const store::BlockStore& store, std::vector<const Recorder*> recorders)
+      : store_(store), recorders_(std::move(recorders)) {}
+
+  /// One page of a series. A page walk sees every point exactly once, those that arrive meanwhile if their time is
+  /// behind the page. Errors: kInvalidArgument (a resume key that is none), kCorrupt, kIo.
+  Result<SeriesPage> Series(const SeriesQuery& query) const;
+
+  /// The newest value of each series of a thing, at most `horizon` back from `now`.
+  Result<std::vector<std::pair<SeriesKey, Datapoint>>> Latest(const model::EntityId& entity, Timestamp now,
+                                                             Millis horizon) const;
+
+  /// Calls fn(sample, position) for every sample of the thing in start..end, in time order within each day, until it
+  /// returns false. For `why` and backtests. The sample is reused between calls.
+  Status Samples(const model::EntityId& entity, Source source, Timestamp start, Timestamp end,
+                 const std::function<bool(const Sample&, LogPosition)>& fn) const;
+
+ private:
+  const store::BlockStore& store_;
+  std::vector<const Recorder*> recorders_;
+};
+
+}  // namespace fleetward::telemetry

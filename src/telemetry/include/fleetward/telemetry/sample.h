@@ -1,0 +1,105 @@
+// What the telemetry store takes and gives: one report, or one bucket of cloud-side counts, of one thing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleetward/base/time.h"
+#include "fleetward/model/metric.h"
+#include "fleetward/model/names.h"
+#include "fleetward/store/event_log.h"
+
+namespace fleetward::telemetry {
+
+using store::LogPosition;
+
+/// Who measured. The numbers are stored.
+enum class Source : std::uint8_t { kDevice = 0, kCloud = 1 };
+inline constexpr int kSourceCount = 2;
+
+/// Marks of a sample; a set. The numbers are stored.
+enum SampleFlag : std::uint32_t {
+  kFlagLate = 1,       // came behind the watermark: stored at its own time, judges nothing (D6)
+  kFlagSpooled = 2,    // from the agent's spool (D15)
+  kFlagGap = 4,        // first after a gap: its deltas cover more than an interval (D4)
+  kFlagClock = 8,      // the edge's wall clock stepped (D1)
+  kFlagPartial = 16,   // counters were lost with a killed broker (D23)
+  kFlagUnregistered = 32,
+};
+
+/// A series of a thing: the metric, and for dimension series a number the registry gave to (dimension, IN or NOT_IN);
+/// 0 is the plain series.
+struct SeriesKey {
+  model::MetricId metric = 0;
+  std::uint32_t dimension = 0;
+  auto operator<=>(const SeriesKey&) const = default;
+};
+
+/// Parts of reports that are no API metric of their own, stored all the same (D16). Ids between the built-in metrics
+/// and model::kFirstCustomMetric; the numbers are stored.
+enum AuxiliaryMetric : model::MetricId {
+  kAuxDestinationPorts = 40,      // ports: remote port of each connection, in the order of the addresses
+  kAuxLocalPorts = 41,            // ports: local port of each connection, 0 = not given
+  kAuxLocalInterfaces = 42,       // strings: interface of each connection
+  kAuxTcpPortInterfaces = 43,     // strings: interface of each listening TCP port
+  kAuxUdpPortInterfaces = 44,     // strings
+  kAuxCustomFaults = 45,          // strings: custom metrics nobody declared, "name:type" (D14)
+};
+
+/// A reusable, flat list of values: Clear and fill it again without allocating. Values of one series once per sample.
+class Sample {
+ public:
+  struct Field {
+    SeriesKey key;
+    model::ValueKind kind;
+    std::uint32_t first = 0;   // index into words, addresses or strings
+    std::uint32_t count = 1;
+  };
+
+  model::EntityId entity;
+  Timestamp time{};              // event time (D1)
+  Source source = Source::kDevice;
+  std::uint32_t flags = 0;       // SampleFlag
+  std::uint64_t report_id = 0;
+  std::string reporter;          // certificate of the reporting connection, raw SHA-256 (32 bytes) or empty
+
+  void Clear();
+  void AddCount(SeriesKey key, std::int64_t value);
+  void AddNumber(SeriesKey key, double value);
+  void AddPorts(SeriesKey key, std::span<const std::uint16_t> ports);
+  void AddNumbers(SeriesKey key, std::span<const double> numbers);
+  void AddPrefixes(SeriesKey key, std::span<const model::IpPrefix> prefixes);
+  /// Full-length prefixes of plain addresses.
+  void AddAddresses(SeriesKey key, std::span<const model::IpAddress> addresses);
+  /// Begins a strings value; each AddString adds one element to it.
+  void BeginStrings(SeriesKey key);
+  void AddString(std::string_view value);
+  /// Any value of the model (monostate is ignored).
+  void Add(SeriesKey key, const model::MetricValue& value);
+
+  std::span<const Field> fields() const { return fields_; }
+  /// The value of a field as the model has it. Allocates.
+  model::MetricValue Value(const Field& field) const;
+  const Field* Find(SeriesKey key) const;
+  bool operator==(const Sample& other) const;
+
+  // Flat storage, for codecs.
+  std::span<const std::uint64_t> words() const { return words_; }   // counts (two's complement), doubles, ports
+  std::span<const model::IpPrefix> prefixes() const { return prefixes_; }
+  std::string_view String(std::uint32_t index) const {
+    std::uint32_t begin = index == 0 ? 0 : string_ends_[index - 1];
+    return std::string_view(text_).substr(begin, string_ends_[index] - begin);
+  }
+
+ private:
+  std::vector<Field> fields_;
+  std::vector<std::uint64_t> words_;
+  std::vector<model::IpPrefix> prefixes_;
+  std::vector<std::uint32_t> string_ends_;
+  std::string text_;
+};
+
+}  // namespace fleetward::telemetry
