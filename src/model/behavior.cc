@@ -38,4 +38,19 @@ std::string_view CriteriaTypeName(CriteriaType type) {
   return "";
 }
 
+std::optional<ConfidenceLevel> ParseConfidenceLevel(std::string_view name) {
+  for (auto level : {ConfidenceLevel::kLow, ConfidenceLevel::kMedium, ConfidenceLevel::kHigh}) {
+    if (ConfidenceLevelName(level) == name) return level;
+  }
+  return std::nullopt;
+}
+
+std::string_view DimensionOperatorName(DimensionOperator op) { return op == DimensionOperator::kIn ? "IN" : "NOT_IN"; }
+
+std::optional<DimensionOperator> ParseDimensionOperator(std::string_view name) {
+  if (name == "IN") return DimensionOperator::kIn;
+  if (name == "NOT_IN") return DimensionOperator::kNotIn;
+  return std::nullopt;
+}
+
 }  // namespace fleetward::model

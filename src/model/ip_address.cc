@@ -46,6 +46,13 @@ bool IpPrefix::Contains(const IpAddress& candidate) const {
   return ((address.bytes[whole] ^ candidate.bytes[whole]) & mask) == 0;
 }
 
+std::string IpPrefix::ToString() const {
+  if (length == 128) return address.ToString();
+  // An IPv4-mapped address with fewer than 96 bits is an IPv6 prefix such as ::/0.
+  bool v4 = address.IsV4() && length >= 96;
+  return address.ToString() + "/" + std::to_string(v4 ? length - 96 : length);
+}
+
 std::optional<IpPrefix> IpPrefix::Parse(std::string_view text) {
   std::size_t slash = text.find('/');
   auto address = IpAddress::Parse(text.substr(0, slash));

@@ -31,5 +31,12 @@ TEST(IpPrefix, ContainsByBits) {
   }
 }
 
+TEST(IpPrefix, PrintsWhatItParses) {
+  for (const char* text : {"10.0.0.0/8", "0.0.0.0/0", "192.0.2.7", "2001:db8::/32", "::/0", "2001:db8::1"}) {
+    EXPECT_EQ(IpPrefix::Parse(text)->ToString(), text);
+  }
+  EXPECT_EQ(IpPrefix::Parse("192.0.2.7/32")->ToString(), "192.0.2.7");
+}
+
 }  // namespace
 }  // namespace fleetward::model

@@ -27,6 +27,9 @@ enum class CriteriaType : std::uint8_t { kStatic, kStatistical, kMachineLearning
 std::string_view CriteriaTypeName(CriteriaType type);  // "STATIC"
 
 enum class DimensionOperator : std::uint8_t { kIn, kNotIn };
+std::string_view DimensionOperatorName(DimensionOperator op);  // "NOT_IN"
+std::optional<DimensionOperator> ParseDimensionOperator(std::string_view name);
+std::optional<ConfidenceLevel> ParseConfidenceLevel(std::string_view name);
 
 struct MetricDimension {
   DimensionName dimension_name;
@@ -38,6 +41,8 @@ struct MetricDimension {
 struct BehaviorCriteria {
   std::optional<ComparisonOperator> comparison_operator;
   MetricValue value;                          // monostate: no static value
+  /// The texts `value`'s cidrs were parsed from, one each, so that they are shown as they were given; or empty.
+  std::vector<std::string> cidr_texts;
   std::optional<std::int32_t> duration_seconds;
   std::optional<std::int32_t> consecutive_datapoints_to_alarm;  // 1-10, default 1
   std::optional<std::int32_t> consecutive_datapoints_to_clear;  // 1-10, default 1
@@ -59,6 +64,11 @@ struct Behavior {
   std::optional<bool> suppress_alerts;
   std::optional<bool> export_metric;
   bool operator==(const Behavior&) const = default;
+
+  /// Same metric, dimension and criteria: what was counted for the one counts for the other (detect.md §8).
+  bool SameDefinition(const Behavior& other) const {
+    return metric == other.metric && dimension == other.dimension && criteria == other.criteria;
+  }
 };
 
 struct MetricToRetain {

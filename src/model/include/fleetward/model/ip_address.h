@@ -28,6 +28,8 @@ struct IpPrefix {
   std::uint8_t length = 128;
 
   bool Contains(const IpAddress& candidate) const;
+  /// "192.0.2.0/24"; a full-length prefix prints as a bare address.
+  std::string ToString() const;
   /// "192.0.2.0/24", "2001:db8::/32", or a bare address (a full-length prefix). Host bits are cleared.
   static std::optional<IpPrefix> Parse(std::string_view text);
   auto operator<=>(const IpPrefix&) const = default;
