@@ -472,8 +472,7 @@ std::string TopicService::UnsubscribeUrl(const Subscription& s) const {
   return settings_.public_url + "/?Action=Unsubscribe&SubscriptionArn=" + PercentEncode(SubscriptionArn(s));
 }
 
-Status TopicService::Publish(std::string_view topic_arn, const Id128& message_id, const Message& message) {
-  FW_ASSIGN(std::string name, TopicNameOf(topic_arn));
+Status TopicService::CheckMessage(const Message& message) const {
   if (message.subject.size() > 100 || HasControl(message.subject) || !IsUtf8(message.subject)) {
     return Error(Code::kInvalidArgument,
                  "Invalid parameter: Subject must be at most 100 characters without line breaks or control characters");
@@ -482,35 +481,62 @@ Status TopicService::Publish(std::string_view topic_arn, const Id128& message_id
     return Error(Code::kInvalidArgument, "Invalid parameter: Empty message");
   }
   if (message.body.size() > kMaxMessage) return Error(Code::kInvalidArgument, "Invalid parameter: Message too long");
-  return store_.Write([&](store::Transaction& tx) -> Status {
-    FW_ASSIGN(bool taken, Outbox::Taken(tx, message_id));
-    if (taken) return {};
-    FW_ASSIGN(Topic topic, LoadTopic(tx, name));
-    std::vector<Delivery> deliveries;
-    std::string prefix = name + '\0';
-    FW_TRY(tx.Scan(kSubscriptions, prefix, After(prefix), [&](std::string_view, std::string_view value) {
-      auto s = DecodeSubscription(value);
-      if (!s.ok() || !s->confirmed) return true;
-      Delivery d;
-      d.message_id = message_id;
-      d.subscription_id = s->id;
-      d.kind = "notification";
-      d.topic = TopicArn(name);
-      d.protocol = s->protocol;
-      d.endpoint = s->endpoint;
-      auto sender = topic.attributes.find("DisplayName");
-      if (sender != topic.attributes.end()) d.sender_name = sender->second;
-      d.subject = message.subject;
-      auto own = message.per_protocol.find(s->protocol);
-      if (own == message.per_protocol.end()) own = message.per_protocol.find("default");
-      d.body = own == message.per_protocol.end() ? message.body : own->second;
-      d.footer = "To end this subscription:\n" + UnsubscribeUrl(*s);
-      d.created = clock_.Now();
-      deliveries.push_back(std::move(d));
-      return true;
-    }));
-    return outbox_.Add(tx, message_id, deliveries);
-  });
+  return {};
+}
+
+Status TopicService::Queue(store::Transaction& tx, const std::string& name, const Id128& message_id,
+                           const Message& message) {
+  FW_ASSIGN(bool taken, Outbox::Taken(tx, message_id));
+  if (taken) return {};
+  FW_ASSIGN(Topic topic, LoadTopic(tx, name));
+  std::vector<Delivery> deliveries;
+  std::string prefix = name + '\0';
+  FW_TRY(tx.Scan(kSubscriptions, prefix, After(prefix), [&](std::string_view, std::string_view value) {
+    auto s = DecodeSubscription(value);
+    if (!s.ok() || !s->confirmed) return true;
+    Delivery d;
+    d.message_id = message_id;
+    d.subscription_id = s->id;
+    d.kind = "notification";
+    d.topic = TopicArn(name);
+    d.protocol = s->protocol;
+    d.endpoint = s->endpoint;
+    auto sender = topic.attributes.find("DisplayName");
+    if (sender != topic.attributes.end()) d.sender_name = sender->second;
+    d.subject = message.subject;
+    auto own = message.per_protocol.find(s->protocol);
+    if (own == message.per_protocol.end()) own = message.per_protocol.find("default");
+    d.body = own == message.per_protocol.end() ? message.body : own->second;
+    d.footer = "To end this subscription:\n" + UnsubscribeUrl(*s);
+    d.created = clock_.Now();
+    deliveries.push_back(std::move(d));
+    return true;
+  }));
+  return outbox_.Add(tx, message_id, deliveries);
+}
+
+Status TopicService::Publish(std::string_view topic_arn, const Id128& message_id, const Message& message) {
+  FW_ASSIGN(std::string name, TopicNameOf(topic_arn));
+  FW_TRY(CheckMessage(message));
+  return store_.Write([&](store::Transaction& tx) { return Queue(tx, name, message_id, message); });
+}
+
+Status TopicService::PublishAll(std::span<const Publication> publications, std::size_t& missing) {
+  std::size_t left_out = 0;
+  FW_TRY(store_.Write([&](store::Transaction& tx) -> Status {
+    for (const Publication& p : publications) {
+      auto name = TopicNameOf(p.topic_arn);
+      Status queued = !name.ok() ? Status(name.error()) : CheckMessage(p.message);
+      if (queued.ok()) queued = Queue(tx, *name, p.message_id, p.message);
+      if (queued.ok()) continue;
+      Code code = queued.error().code();
+      if (code != Code::kNotFound && code != Code::kInvalidArgument) return queued;
+      ++left_out;
+    }
+    return {};
+  }));
+  missing += left_out;
+  return {};
 }
 
 Status TopicService::ExpirePending() {

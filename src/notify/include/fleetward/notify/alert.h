@@ -1,6 +1,7 @@
 // From a violation event to the alert that a person or program gets (reference: detect.md §5).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,10 +18,9 @@ std::string AlertMessage(const model::ViolationEvent& event, model::Verification
 /// Derived from the violation and the kind of event, so that a replay names the same message (D10).
 Id128 AlertMessageId(const model::ViolationEvent& event);
 
-/// Publishes an event's alert to its profile's SNS target. Suppressed behaviors publish nothing. A target that does
-/// not exist is logged and counted, not an error: the service loses such a message silently (detect.md §5).
-/// Errors: kUnavailable, when the alert could not be stored; call again.
-Status PublishAlert(TopicService& topics, const model::ViolationEvent& event, model::VerificationState verification,
-                    std::string_view topic_arn);
+/// The message for an event's profile target; nothing when the behavior's alerts are suppressed. A topic that does not
+/// exist loses the message silently, as at the service (detect.md §5).
+std::optional<Publication> AlertFor(const model::ViolationEvent& event, model::VerificationState verification,
+                                    std::string_view topic_arn);
 
 }  // namespace fleetward::notify

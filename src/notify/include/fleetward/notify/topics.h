@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,12 @@ struct Message {
   std::map<std::string, std::string> per_protocol;  // MessageStructure=json; holds "default"
 };
 
+struct Publication {
+  std::string topic_arn;
+  Id128 message_id;
+  Message message;
+};
+
 /// Thread-safe. Errors carry the codes of the SNS model: kInvalidArgument (InvalidParameter), kNotFound (NotFound),
 /// kLimitExceeded, kThrottled, kPermissionDenied (AuthorizationError).
 class TopicService {
@@ -99,6 +106,8 @@ class TopicService {
   /// Queues the message for every confirmed subscription, durably; the same id is queued once (D10).
   /// Errors: kNotFound, kInvalidArgument (subject, size), kUnavailable.
   Status Publish(std::string_view topic_arn, const Id128& message_id, const Message& message);
+  /// Many messages in one durable step. Messages to topics that do not exist are left out; `missing` counts them.
+  Status PublishAll(std::span<const Publication> publications, std::size_t& missing);
 
   /// Removes pending subscriptions older than three days.
   Status ExpirePending();
@@ -106,6 +115,8 @@ class TopicService {
  private:
   Status AllowConfirmation(store::Transaction& tx, std::string_view actor, std::string_view endpoint) const;
   Delivery ConfirmationMail(const Subscription& subscription, std::string_view token, const Topic& topic) const;
+  Status CheckMessage(const Message& message) const;
+  Status Queue(store::Transaction& tx, const std::string& name, const Id128& message_id, const Message& message);
   std::string UnsubscribeUrl(const Subscription& subscription) const;
 
   store::ControlStore& store_;
