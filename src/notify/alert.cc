@@ -34,7 +34,8 @@ ordered_json BehaviorOf(const model::Behavior& behavior) {
   }
   ordered_json out = ordered_json::object();
   if (!criteria.is_null()) out["criteria"] = criteria;
-  for (const auto& [key, value] : Ordered(plain, {"name", "metric", "metricDimension"}).items()) out[key] = value;
+  ordered_json rest = Ordered(plain, {"name", "metric", "metricDimension"});
+  for (const auto& [key, value] : rest.items()) out[key] = value;
   return out;
 }
 
