@@ -1,0 +1,56 @@
+// Device certificates: issuing, states, deletion (core.md §4).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/result.h"
+#include "fleetward/crypto/certificate_authority.h"
+#include "fleetward/crypto/key_generator.h"
+#include "fleetward/registry/context.h"
+#include "fleetward/registry/objects.h"
+#include "fleetward/registry/page.h"
+
+namespace fleetward::registry {
+
+struct IssuedCertificate {
+  Certificate certificate;
+  std::string pem;
+  std::string public_key_pem;   // CreateKeysAndCertificate only
+  std::string private_key_pem;  // the secret, given out once and kept nowhere
+};
+
+class Certificates {
+ public:
+  Certificates(const Context& context, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys)
+      : context_(context), ca_(ca), keys_(keys) {}
+
+  /// May wait for an RSA key. Errors: kThrottled (too many at once).
+  Result<IssuedCertificate> CreateKeysAndCertificate(std::string_view actor, bool active);
+  /// Errors: kInvalidArgument (the request is unreadable, weak, or its signature wrong).
+  Result<IssuedCertificate> CreateFromCsr(std::string_view actor, std::string_view csr_pem, bool active);
+  /// Takes a certificate without asking who signed it (RegisterCertificateWithoutCA, import). Errors:
+  /// kCertificateInvalid, kAlreadyExists (fields resourceId, resourceArn), kInvalidArgument (status).
+  Result<Certificate> RegisterWithoutCa(std::string_view actor, std::string_view pem, CertificateStatus status);
+
+  Result<Certificate> Describe(const model::CertificateId& id) const;
+  /// By time of creation; may be descending.
+  Result<Page<Certificate>> List(const PageRequest& page) const;
+  /// Errors: kNotFound, kInvalidArgument (a status users cannot set), kCertificateState (REVOKED is final).
+  Status UpdateStatus(std::string_view actor, const model::CertificateId& id, CertificateStatus status);
+  /// Errors: kNotFound, kCertificateState (ACTIVE), kDeleteConflict (things, or policies without `force`).
+  Status Delete(std::string_view actor, const model::CertificateId& id, bool force);
+
+ private:
+  Result<Certificate> Store(std::string_view actor, const crypto::Certificate& certificate,
+                            CertificateStatus status, CertificateMode mode);
+
+  const Context& context_;
+  const crypto::CertificateAuthority& ca_;
+  crypto::KeyGenerator& keys_;
+};
+
+/// The PEM text of a stored certificate.
+std::string PemOf(const Certificate& certificate);
+
+}  // namespace fleetward::registry

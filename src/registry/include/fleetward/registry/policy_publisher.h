@@ -1,0 +1,70 @@
+// Turns the registry into the brokers' policy snapshot: a file, and deltas as things change (decision 20).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleetward/base/clock.h"
+#include "fleetward/base/result.h"
+#include "fleetward/policy/snapshot.h"
+#include "fleetward/registry/arns.h"
+#include "fleetward/registry/changes.h"
+#include "fleetward/registry/enforcement.h"
+#include "fleetward/store/control_store.h"
+
+namespace fleetward::registry {
+
+struct PublisherOptions {
+  std::string path;  // DIR/policy.snapshot
+  /// After a change the file is rewritten once this time has passed without more changes, at most every ten times
+  /// as long as the last writing took.
+  std::chrono::milliseconds quiet{200};
+  std::size_t kept_delta_bytes = 8 << 20;
+};
+
+/// Thread-safe. Runs one thread for deltas and one for files.
+class PolicyPublisher final : public ChangeListener, public Enforcement {
+ public:
+  /// An encoded policy::SnapshotDelta (EncodeDelta) that leads to `version`. Called in order, one at a time.
+  using DeltaSink = std::function<void(std::uint64_t version, const std::string& delta)>;
+
+  PolicyPublisher(PublisherOptions options, const store::ControlStore& store, Arns arns);
+  ~PolicyPublisher() override;
+
+  /// Writes the file for the present state and starts the threads. Call once, before changes arrive. The version
+  /// goes on after that of a file which is there.
+  Status Start();
+  /// May be set and cleared at any time; `barrier` may be null and must outlive its use.
+  void SetSink(DeltaSink sink);
+  void SetBarrier(EnforcementBarrier* barrier);
+
+  void OnChanges(std::span<const Change> changes) override;
+
+  /// The newest version handed out.
+  std::uint64_t version() const;
+  /// Waits until all changes told so far went into deltas; returns the version that holds them.
+  std::uint64_t Flush();
+  /// Flush, then waits for the barrier, 100 ms at most.
+  void Settle() override;
+
+  /// The deltas that lead from `version` to the newest, in order; nothing when they are no longer kept: then
+  /// WriteSnapshot and let the broker map the file.
+  std::optional<std::vector<std::string>> DeltasSince(std::uint64_t version) const;
+  /// Writes the file with the present state now; returns its version.
+  Result<std::uint64_t> WriteSnapshot();
+
+  /// Per-thing override (quarantine): nothing, or what `thing` may do meanwhile is set by the mitigation service.
+  /// Dimensions likewise reach the snapshot through these hooks.
+  void SetDimensions(std::vector<policy::DimensionEntry> dimensions);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fleetward::registry

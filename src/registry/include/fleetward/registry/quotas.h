@@ -1,0 +1,24 @@
+// The registry's limits (core.md §3), as configuration.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fleetward::registry {
+
+struct Quotas {
+  std::size_t attributes_without_type = 3;
+  std::size_t attributes_with_type = 50;
+  std::size_t attribute_bytes = 47 * 1024;  // of all names and values together
+  std::size_t group_attributes = 50;
+  std::size_t groups_per_thing = 10;
+  std::size_t group_depth = 7;
+  std::size_t children_per_group = 100;
+  std::size_t policies_per_principal = 10;
+  std::size_t policies_per_group = 2;
+  std::size_t policy_versions = 5;
+  std::size_t principals_per_thing = 100;
+  std::int64_t thing_type_delete_delay_seconds = 300;  // after deprecation
+};
+
+}  // namespace fleetward::registry

@@ -1,0 +1,34 @@
+// All registry services of one account together.
+#pragma once
+
+#include "fleetward/registry/certificates.h"
+#include "fleetward/registry/context.h"
+#include "fleetward/registry/policies.h"
+#include "fleetward/registry/thing_groups.h"
+#include "fleetward/registry/things.h"
+
+namespace fleetward::registry {
+
+/// The referenced objects outlive it.
+class Registry {
+ public:
+  Registry(Context context, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys)
+      : context_(std::move(context)), things(context_), thing_types(context_), thing_groups(context_),
+        certificates(context_, ca, keys), policies(context_) {}
+  Registry(const Registry&) = delete;
+
+  const Context& context() const { return context_; }
+  const Arns& arns() const { return context_.arns; }
+
+ private:
+  const Context context_;
+
+ public:
+  Things things;
+  ThingTypes thing_types;
+  ThingGroups thing_groups;
+  Certificates certificates;
+  Policies policies;
+};
+
+}  // namespace fleetward::registry
