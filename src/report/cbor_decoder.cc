@@ -1,0 +1,37 @@
+#include "cbor_value.h"
+#include "fleetward/report/decode.h"
+#include "grammar.h"
+
+namespace fleetward::report {
+namespace {
+
+Error Malformed(const char* detail) {
+  return Error(Code::kInvalidArgument, std::string(kMalformedReport)).WithDetail(detail);
+}
+
+/// For the answer to a refused report: looks at the header alone.
+void FindReportId(std::string_view payload, MetricReport& out) {
+  CborValue root(payload);
+  ReportGrammar grammar(out);
+  (void)root.Object([&](auto& key, CborValue& value) {
+    if (key.Match(kDocumentNames) != kHeader) return value.Skip();
+    (void)grammar.Header(value);
+    return false;
+  });
+}
+
+}  // namespace
+
+Status CborDecoder::Decode(std::string_view payload, MetricReport& out) {
+  out.Clear();
+  if (payload.size() > kMaxPayloadBytes) return Malformed("longer than 128 KB");
+  CborValue root(payload);
+  ReportGrammar grammar(out);
+  bool ok = grammar.Document(root);
+  if (ok && root.AtEnd()) return {};
+  const char* fault = ok ? "something follows the report" : root.broken() ? root.broken() : grammar.fault();
+  if (!out.report_id) FindReportId(payload, out);
+  return Malformed(fault);
+}
+
+}  // namespace fleetward::report

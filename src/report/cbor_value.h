@@ -1,0 +1,306 @@
+// A bounded pull reader for CBOR (RFC 8949): values are read in place, one after the other, never built up in memory.
+// The interface is that of grammar.h.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/report/metric_report.h"
+#include "names.h"
+
+namespace fleetward::report {
+
+/// UTF-8 check that passes quickly over ASCII.
+inline bool IsText8(std::string_view text) {
+  std::uint64_t high = 0;
+  const char* at = text.data();
+  std::size_t left = text.size();
+  for (; left >= 8; at += 8, left -= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, 8);
+    high |= word;
+  }
+  for (; left > 0; ++at, --left) high |= static_cast<unsigned char>(*at);
+  return (high & 0x8080808080808080U) == 0 || IsUtf8(text);
+}
+
+class CborKey {
+ public:
+  CborKey(std::string_view text, std::size_t readable) : text_(text), readable_(readable) {}
+
+  template <std::size_t N>
+  int Match(const std::array<Name, N>& names) const {
+    std::uint64_t word = 0;
+    if (readable_ >= sizeof word) {
+      std::memcpy(&word, text_.data(), sizeof word);
+    } else {
+      std::memcpy(&word, text_.data(), readable_);
+    }
+    for (const Name& name : names) {
+      if (name.Matches(text_, word)) return name.field();
+    }
+    return -1;
+  }
+
+  bool Text(std::string_view& text) const {
+    text = text_;
+    return IsText8(text_);
+  }
+
+ private:
+  std::string_view text_;
+  std::size_t readable_;  // bytes from text_.data() to the end of the input
+};
+
+/// The value at the reader's position. All methods of this class share that one position, so the value handed to a
+/// callback is the reader itself.
+class CborValue {
+ public:
+  explicit CborValue(std::string_view input)
+      : at_(reinterpret_cast<const std::uint8_t*>(input.data())), end_(at_ + input.size()) {}
+
+  bool AtEnd() const { return at_ == end_; }
+  /// What was wrong with the encoding; null when it was sound as far as it was read.
+  const char* broken() const { return broken_; }
+
+  template <class F>
+  bool Object(F&& f) {
+    return Container(kMap, [&] {
+      std::string_view text;
+      if (!KeyText(text)) return false;
+      CborKey key(text, static_cast<std::size_t>(reinterpret_cast<const char*>(end_) - text.data()));
+      return f(key, *this);
+    });
+  }
+
+  template <class F>
+  bool Array(F&& f) {
+    return Container(kArray, [&] { return f(*this); });
+  }
+
+  bool Unsigned(std::uint64_t& number) {
+    Mark mark(*this);
+    Head head;
+    if (!ReadHead(head) || head.major != kUnsigned) return mark.Back();
+    number = head.argument;
+    return true;
+  }
+
+  bool Double(double& number) {
+    Mark mark(*this);
+    Head head;
+    if (!ReadHead(head)) return false;
+    if (head.major == kUnsigned) {
+      number = static_cast<double>(head.argument);
+    } else if (head.major == kNegative) {
+      number = -1.0 - static_cast<double>(head.argument);
+    } else if (head.major == kSimple && head.info == 25) {
+      number = Half(static_cast<std::uint16_t>(head.argument));
+    } else if (head.major == kSimple && head.info == 26) {
+      number = std::bit_cast<float>(static_cast<std::uint32_t>(head.argument));
+    } else if (head.major == kSimple && head.info == 27) {
+      number = std::bit_cast<double>(head.argument);
+    } else {
+      return mark.Back();
+    }
+    return true;
+  }
+
+  bool Text(std::string_view& text) {
+    Mark mark(*this);
+    Head head;
+    if (!ReadHead(head)) return false;
+    if (head.major != kText) return mark.Back();
+    return ReadText(head, kText, text) && (IsText8(text) || Broken("text is no UTF-8"));
+  }
+  bool SkipText() {
+    std::string_view text;
+    return Text(text);
+  }
+
+  bool IsText() {
+    Mark mark(*this);
+    Head head;
+    bool is_text = ReadHead(head) && head.major == kText;
+    mark.Back();
+    return is_text;
+  }
+
+  bool IsNull() {
+    Mark mark(*this);
+    Head head;
+    if (!ReadHead(head)) return false;
+    return (head.major == kSimple && (head.info == 22 || head.info == 23)) || mark.Back();
+  }
+
+  bool Skip() {
+    if (at_ == end_) return Broken("it ends too early");
+    Mark mark(*this);
+    Head head;
+    if (!ReadHead(head)) return false;
+    std::string_view bytes;
+    switch (head.major) {
+      case kBytes: return ReadText(head, kBytes, bytes);
+      case kText: return ReadText(head, kText, bytes) && (IsText8(bytes) || Broken("text is no UTF-8"));
+      case kArray:
+        mark.Back();
+        return Array([](CborValue& value) { return value.Skip(); });
+      case kMap:
+        mark.Back();
+        return Container(kMap, [this] { return Skip() && Skip(); });
+      default: return true;
+    }
+  }
+
+ private:
+  enum Major : std::uint8_t { kUnsigned, kNegative, kBytes, kText, kArray, kMap, kTag, kSimple };
+  static constexpr std::uint8_t kBreak = 0xff;
+  static constexpr std::uint8_t kIndefinite = 31;
+
+  struct Head {
+    std::uint8_t major = 0;
+    std::uint8_t info = 0;
+    std::uint64_t argument = 0;
+  };
+
+  /// Goes back when a value turns out to be of another type.
+  class Mark {
+   public:
+    explicit Mark(CborValue& value) : value_(value), at_(value.at_) {}
+    bool Back() {
+      value_.at_ = at_;
+      return false;
+    }
+
+   private:
+    CborValue& value_;
+    const std::uint8_t* at_;
+  };
+
+  bool Broken(const char* why) {
+    if (broken_ == nullptr) broken_ = why;
+    return false;
+  }
+
+  std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
+
+  /// Initial byte and argument of the next value; tags before it are passed over.
+  bool ReadHead(Head& head) {
+    do {
+      if (at_ == end_) return Broken("it ends too early");
+      std::uint8_t initial = *at_++;
+      head.major = initial >> 5;
+      head.info = initial & 31;
+      head.argument = head.info;
+      if (head.info >= 24 && !ReadArgument(head)) return false;
+    } while (head.major == kTag);
+    return true;
+  }
+
+  bool ReadArgument(Head& head) {
+    if (head.info == kIndefinite) {
+      bool allowed = head.major >= kBytes && head.major <= kMap;
+      return allowed || Broken("a break or length is out of place");
+    }
+    if (head.info > 27) return Broken("a reserved length is used");
+    std::size_t size = std::size_t{1} << (head.info - 24);
+    if (remaining() < size) return Broken("it ends too early");
+    std::uint64_t argument = 0;
+    for (std::size_t i = 0; i < size; ++i) argument = argument << 8 | *at_++;
+    head.argument = argument;
+    if (head.major == kSimple && head.info == 24 && argument < 32) return Broken("a simple value is badly encoded");
+    return true;
+  }
+
+  template <class Element>
+  bool Container(Major major, Element element) {
+    Mark mark(*this);
+    Head head;
+    if (!ReadHead(head)) return false;
+    if (head.major != major) return mark.Back();
+    if (++depth_ > kMaxDepth) return Broken("nested too deeply");
+    bool ok = head.info == kIndefinite ? UntilBreak(element) : Times(head.argument, element);
+    --depth_;
+    return ok;
+  }
+
+  template <class Element>
+  bool Times(std::uint64_t count, Element element) {
+    if (count > remaining()) return Broken("a length is impossible");
+    for (; count > 0; --count) {
+      if (!element()) return false;
+    }
+    return true;
+  }
+
+  template <class Element>
+  bool UntilBreak(Element element) {
+    for (;;) {
+      if (at_ == end_) return Broken("it ends too early");
+      if (*at_ == kBreak) {
+        ++at_;
+        return true;
+      }
+      if (!element()) return false;
+    }
+  }
+
+  /// Keys are text of definite length.
+  bool KeyText(std::string_view& text) {
+    Head head;
+    if (!ReadHead(head)) return false;
+    if (head.major != kText || head.info == kIndefinite) return Broken("a key is no plain text");
+    if (!Take(head.argument, text)) return false;
+    return IsText8(text) || Broken("text is no UTF-8");
+  }
+
+  bool Take(std::uint64_t size, std::string_view& text) {
+    if (size > remaining()) return Broken("a length is impossible");
+    text = {reinterpret_cast<const char*>(at_), static_cast<std::size_t>(size)};
+    at_ += size;
+    return true;
+  }
+
+  bool ReadText(const Head& head, Major major, std::string_view& text) {
+    if (head.info != kIndefinite) return Take(head.argument, text);
+    chunks_.clear();
+    bool ok = UntilBreak([&] {
+      Head chunk;
+      std::string_view part;
+      if (!ReadHead(chunk)) return false;
+      if (chunk.major != major || chunk.info == kIndefinite) return Broken("a chunk of text is of another type");
+      if (!Take(chunk.argument, part)) return false;
+      if (major == kText && !IsText8(part)) return Broken("text is no UTF-8");
+      chunks_.append(part);
+      return true;
+    });
+    text = chunks_;
+    return ok;
+  }
+
+  static double Half(std::uint16_t bits) {
+    int exponent = bits >> 10 & 31;
+    int fraction = bits & 1023;
+    double value = 0;
+    if (exponent == 31) {
+      value = fraction == 0 ? HUGE_VAL : NAN;
+    } else {
+      value = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25);
+    }
+    return bits & 0x8000 ? -value : value;
+  }
+
+  const std::uint8_t* at_;
+  const std::uint8_t* end_;
+  std::size_t depth_ = 0;
+  const char* broken_ = nullptr;
+  std::string chunks_;
+};
+
+}  // namespace fleetward::report

@@ -1,0 +1,44 @@
+#include "endpoint.h"
+
+#include <gtest/gtest.h>
+
+namespace fleetward::report {
+namespace {
+
+void ExpectEndpoint(std::string_view text, std::string_view address, int port) {
+  auto endpoint = ParseEndpoint(text);
+  ASSERT_TRUE(endpoint) << text;
+  EXPECT_EQ(endpoint->address.ToString(), address) << text;
+  EXPECT_EQ(endpoint->port, port) << text;
+}
+
+TEST(Endpoint, ReadsEveryFormAgentsWrite) {
+  ExpectEndpoint("192.0.2.1:443", "192.0.2.1", 443);
+  ExpectEndpoint("255.255.255.255:65535", "255.255.255.255", 65535);
+  ExpectEndpoint("192.0.2.1", "192.0.2.1", 0);
+  ExpectEndpoint("[2001:db8::1]:443", "2001:db8::1", 443);
+  ExpectEndpoint("[2001:db8::1]", "2001:db8::1", 0);
+  ExpectEndpoint("2001:db8::1:443", "2001:db8::1", 443);
+  ExpectEndpoint("::1", "::1", 0);
+  ExpectEndpoint("[::ffff:192.0.2.1]:8883", "192.0.2.1", 8883);
+  ExpectEndpoint("::ffff:192.0.2.1:8883", "192.0.2.1", 8883);
+  ExpectEndpoint("[fe80::1%eth0]:22", "fe80::1", 22);
+}
+
+TEST(Endpoint, RefusesWhatIsNoAddress) {
+  for (const char* bad : {"", ":", "host:80", "1.2.3:80", "1.2.3.4.5:80", "256.1.1.1:1", "01.2.3.4:1", "1.2.3.4:", "1.2.3.4:x",
+                          "1.2.3.4:65536", "1.2.3.4:-1", "[::1", "[::1]443", "[::1]:", "[]:1", "1.2.3.4 :1", " 1.2.3.4",
+                          "1.2.3.4:99999999999999999999", "[1.2.3.4:80"}) {
+    EXPECT_FALSE(ParseEndpoint(bad)) << bad;
+  }
+}
+
+TEST(Endpoint, AddressesMayBePrefixes) {
+  EXPECT_EQ(ParseAddress("10.0.0.1")->length, 128);
+  EXPECT_EQ(ParseAddress("10.0.0.0/8")->length, 104);
+  EXPECT_EQ(ParseAddress("fe80::1%eth0")->address.ToString(), "fe80::1");
+  EXPECT_FALSE(ParseAddress("10.0.0.1:80"));
+}
+
+}  // namespace
+}  // namespace fleetward::report

@@ -1,0 +1,257 @@
+#include <simdjson.h>
+
+#include <cstring>
+#include <string>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/report/decode.h"
+#include "grammar.h"
+
+namespace fleetward::report {
+namespace {
+
+namespace ondemand = simdjson::ondemand;
+
+/// What the values of one document share. Stage 1 of simdjson has checked UTF-8, control characters and the ends of
+/// strings; the walk checks all else, because every value is read or skipped with checks.
+struct JsonContext {
+  const char* end = nullptr;       // behind the text; padding follows
+  bool escapes = false;            // there is a backslash: names and texts need unescaping
+  const char* broken = nullptr;    // simdjson's word for a fault of syntax
+
+  bool Failed(simdjson::error_code error) {
+    if (error != simdjson::INCORRECT_TYPE && broken == nullptr) broken = simdjson::error_message(error);
+    return false;
+  }
+};
+
+class JsonKey {
+ public:
+  JsonKey(JsonContext& context, const char* raw) : context_(context), raw_(raw) {}
+  JsonKey(JsonContext& context, std::string_view text) : context_(context), raw_(text.data()), size_(text.size()) {}
+
+  template <std::size_t N>
+  int Match(const std::array<Name, N>& names) const {
+    std::uint64_t word = 0;
+    if (size_ == kUnknown) {
+      std::memcpy(&word, raw_, sizeof word);
+      for (const Name& name : names) {
+        if (name.MatchesQuoted(raw_, word)) return name.field();
+      }
+      return -1;
+    }
+    std::memcpy(&word, raw_, std::min(size_, sizeof word));
+    for (const Name& name : names) {
+      if (name.Matches({raw_, size_}, word)) return name.field();
+    }
+    return -1;
+  }
+
+  bool Text(std::string_view& text) const {
+    std::size_t size = size_;
+    if (size == kUnknown) {
+      auto* quote = static_cast<const char*>(std::memchr(raw_, '"', static_cast<std::size_t>(context_.end - raw_)));
+      if (quote == nullptr) return false;
+      size = static_cast<std::size_t>(quote - raw_);
+    }
+    text = {raw_, size};
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kUnknown = ~std::size_t{0};
+  JsonContext& context_;
+  const char* raw_;                // behind the opening quote
+  std::size_t size_ = kUnknown;    // known once unescaped
+};
+
+class JsonValue {
+ public:
+  JsonValue(JsonContext& context, ondemand::value value) : context_(context), value_(value) {}
+
+  template <class F>
+  bool Object(F&& f) {
+    ondemand::object object;
+    if (auto error = value_.get_object().get(object)) return context_.Failed(error);
+    return Members(context_, object, f);
+  }
+
+  template <class F>
+  static bool Members(JsonContext& context, ondemand::object& object, F&& f) {
+    for (auto member : object) {
+      ondemand::field field;
+      if (auto error = std::move(member).get(field)) return context.Failed(error);
+      if (!context.escapes) {
+        JsonKey key(context, field.key().raw());
+        JsonValue value(context, field.value());
+        if (!f(key, value)) return false;
+        continue;
+      }
+      std::string_view text;
+      if (auto error = field.unescaped_key().get(text)) return context.Failed(error);
+      if (!IsUtf8(text)) return context.Failed(simdjson::UTF8_ERROR);
+      JsonKey key(context, text);
+      JsonValue value(context, field.value());
+      if (!f(key, value)) return false;
+    }
+    return true;
+  }
+
+  template <class F>
+  bool Array(F&& f) {
+    ondemand::array array;
+    if (auto error = value_.get_array().get(array)) return context_.Failed(error);
+    for (auto item : array) {
+      ondemand::value inner;
+      if (auto error = item.get(inner)) return context_.Failed(error);
+      JsonValue value(context_, inner);
+      if (!f(value)) return false;
+    }
+    return true;
+  }
+
+  bool Unsigned(std::uint64_t& number) { return value_.get_uint64().get(number) == simdjson::SUCCESS; }
+  bool Double(double& number) { return value_.get_double().get(number) == simdjson::SUCCESS; }
+
+  bool Text(std::string_view& text) {
+    if (context_.escapes) {
+      if (auto error = value_.get_string().get(text)) return context_.Failed(error);
+      return IsUtf8(text) || context_.Failed(simdjson::UTF8_ERROR);  // escaped lone surrogates
+    }
+    ondemand::raw_json_string raw;
+    if (auto error = value_.get_raw_json_string().get(raw)) return context_.Failed(error);
+    return JsonKey(context_, raw.raw()).Text(text);
+  }
+
+  bool SkipText() {
+    std::string_view text;
+    if (context_.escapes) return Text(text);
+    ondemand::raw_json_string raw;
+    return value_.get_raw_json_string().get(raw) == simdjson::SUCCESS;
+  }
+
+  bool IsNull() {
+    bool null = false;
+    return value_.is_null().get(null) == simdjson::SUCCESS && null;
+  }
+
+  bool IsText() { return Type() == ondemand::json_type::string; }
+
+  /// Reads an unknown value to its end, so that what we skip is well formed too.
+  bool Skip() { return Skip(0); }
+
+ private:
+  bool Skip(std::size_t depth) {
+    if (depth > kMaxDepth) return TooDeep();
+    switch (Type()) {
+      case ondemand::json_type::object:
+        return Object([depth](auto&, JsonValue& value) { return value.Skip(depth + 1); });
+      case ondemand::json_type::array: return Array([depth](JsonValue& value) { return value.Skip(depth + 1); });
+      case ondemand::json_type::string: return SkipText();
+      case ondemand::json_type::number: {
+        double number = 0;
+        return Double(number) || context_.Failed(simdjson::NUMBER_ERROR);
+      }
+      case ondemand::json_type::boolean: {
+        bool boolean = false;
+        return value_.get_bool().get(boolean) == simdjson::SUCCESS || context_.Failed(simdjson::T_ATOM_ERROR);
+      }
+      case ondemand::json_type::null: return IsNull() || context_.Failed(simdjson::N_ATOM_ERROR);
+    }
+    return context_.Failed(simdjson::TAPE_ERROR);
+  }
+
+  bool TooDeep() {
+    if (context_.broken == nullptr) context_.broken = "nested too deeply";
+    return false;
+  }
+
+  ondemand::json_type Type() {
+    ondemand::json_type type{};
+    if (value_.type().get(type)) return static_cast<ondemand::json_type>(0);
+    return type;
+  }
+
+  JsonContext& context_;
+  ondemand::value value_;
+};
+
+class JsonRoot {
+ public:
+  JsonRoot(JsonContext& context, ondemand::document& document) : context_(context), document_(document) {}
+
+  template <class F>
+  bool Object(F&& f) {
+    ondemand::object object;
+    if (auto error = document_.get_object().get(object)) return context_.Failed(error);
+    if (!JsonValue::Members(context_, object, f)) return false;
+    bool at_end = document_.current_location().error() == simdjson::OUT_OF_BOUNDS;
+    return at_end || context_.Failed(simdjson::TRAILING_CONTENT);
+  }
+
+ private:
+  JsonContext& context_;
+  ondemand::document& document_;
+};
+
+}  // namespace
+
+class JsonDecoder::Impl {
+ public:
+  Impl() : buffer_(new char[kMaxPayloadBytes + simdjson::SIMDJSON_PADDING]) {}
+
+  Status Decode(std::string_view payload, MetricReport& out) {
+    out.Clear();
+    if (payload.size() > kMaxPayloadBytes) return Malformed("longer than 128 KB");
+    if (payload.ends_with('\0')) payload.remove_suffix(1);  // agents built on cJSON send it
+    std::memcpy(buffer_.get(), payload.data(), payload.size());
+    std::memset(buffer_.get() + payload.size(), ' ', simdjson::SIMDJSON_PADDING);
+
+    JsonContext context;
+    ondemand::document document;
+    if (auto error = Iterate(payload.size(), context, document)) return Malformed(simdjson::error_message(error));
+    ReportGrammar grammar(out);
+    JsonRoot root(context, document);
+    if (grammar.Document(root)) return {};
+    const char* fault = context.broken != nullptr ? context.broken : grammar.fault();
+    if (!out.report_id) FindReportId(payload.size(), out);
+    return Malformed(fault);
+  }
+
+ private:
+  static Error Malformed(const char* detail) {
+    return Error(Code::kInvalidArgument, std::string(kMalformedReport)).WithDetail(detail);
+  }
+
+  simdjson::error_code Iterate(std::size_t size, JsonContext& context, ondemand::document& document) {
+    context.end = buffer_.get() + size;
+    context.escapes = std::memchr(buffer_.get(), '\\', size) != nullptr;
+    return parser_.iterate(buffer_.get(), size, size + simdjson::SIMDJSON_PADDING).get(document);
+  }
+
+  /// For the answer to a refused report: looks at the header alone.
+  void FindReportId(std::size_t size, MetricReport& out) {
+    JsonContext context;
+    ondemand::document document;
+    if (Iterate(size, context, document)) return;
+    ReportGrammar grammar(out);
+    JsonRoot root(context, document);
+    (void)root.Object([&](auto& key, JsonValue& value) {
+      if (key.Match(kDocumentNames) != kHeader) return value.Skip();
+      (void)grammar.Header(value);
+      return false;
+    });
+  }
+
+  ondemand::parser parser_;
+  std::unique_ptr<char[]> buffer_;
+};
+
+JsonDecoder::JsonDecoder() : impl_(std::make_unique<Impl>()) {}
+JsonDecoder::~JsonDecoder() = default;
+JsonDecoder::JsonDecoder(JsonDecoder&&) noexcept = default;
+JsonDecoder& JsonDecoder::operator=(JsonDecoder&&) noexcept = default;
+
+Status JsonDecoder::Decode(std::string_view payload, MetricReport& out) { return impl_->Decode(payload, out); }
+
+}  // namespace fleetward::report
