@@ -1,0 +1,27 @@
+// Stored form of an access key. Private.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "fleetward/access/principal.h"
+#include "fleetward/base/result.h"
+#include "fleetward/base/time.h"
+
+namespace fleetward::access {
+
+/// Row of table access_keys, by key id. Layout (ByteWriter): version 1, role, active, created ms, description, sealed
+/// secret (bound to the id).
+struct KeyRecord {
+  Role role = Role::kViewer;
+  bool active = true;
+  Timestamp created{};
+  std::string description;
+  std::string sealed_secret;
+};
+
+std::string EncodeKeyRecord(const KeyRecord& record);
+/// Error: kCorrupt.
+Result<KeyRecord> DecodeKeyRecord(std::string_view bytes);
+
+}  // namespace fleetward::access
