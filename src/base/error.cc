@@ -64,7 +64,7 @@ std::string Error::ToString() const {
 }
 
 Error ErrnoError(int err, std::string_view doing) {
-  Code code = err == ENOSPC || err == EDQUOT ? Code::kUnavailable : Code::kIo;
+  Code code = err == ENOSPC || err == EDQUOT || err == EFBIG ? Code::kUnavailable : Code::kIo;
   return Error(code, std::string(doing) + ": " + std::strerror(err));
 }
 

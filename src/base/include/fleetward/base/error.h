@@ -72,7 +72,7 @@ class [[nodiscard]] Error {
   std::map<std::string, std::string> fields_;
 };
 
-/// kIo with strerror(err) after `doing`; ENOSPC and EDQUOT become kUnavailable.
+/// kIo with strerror(err) after `doing`; ENOSPC, EDQUOT and EFBIG become kUnavailable.
 Error ErrnoError(int err, std::string_view doing);
 
 }  // namespace fleetward
