@@ -23,7 +23,7 @@ class DeviceSession final : public Ownership {
                 const Fingerprint& fingerprint, std::string_view client_id,
                 std::optional<model::IpAddress> source_ip);
 
-  /// `connect.last_will*` are false and empty on 8883 (D29).
+  /// Order: certificate, client id, then iot:Connect. `connect.last_will*` are false and empty on 8883 (D29).
   Refusal CanConnect(const ConnectFacts& connect, Timestamp now);
   /// Asks iot:RetainPublish too when `retain`.
   Refusal CanPublish(std::string_view topic, bool retain, Timestamp now);
@@ -37,7 +37,7 @@ class DeviceSession final : public Ownership {
   /// The thing this connection counts for (D11): the thing named as the client id and attached, else the
   /// certificate's only thing, else nothing.
   std::optional<std::string> CountsFor();
-  std::string certificate_id() const { return certificate_id_; }
+  const std::string& certificate_id() const { return certificate_id_; }
 
   bool Owns(std::string_view thing_name) const override;
   bool HasExactlyOneThing() const override;
@@ -45,6 +45,8 @@ class DeviceSession final : public Ownership {
 
  private:
   void Refresh();
+  bool IsAttached(std::string_view thing_name) const;
+  std::optional<ThingOverride> FindOverride() const;
   Refusal CertificateRefusal(Timestamp now) const;
   Refusal Ask(Action action, std::string_view resource, Timestamp now, const std::optional<ConnectFacts>& connect);
 

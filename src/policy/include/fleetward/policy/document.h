@@ -26,10 +26,6 @@ Result<CompiledPolicy> CompilePolicy(std::string_view name, std::string_view doc
 /// Validation alone.
 Status ValidatePolicyDocument(std::string_view document);
 
-/// True when `body` is a well-formed compiled policy of this format. Decide is safe on any bytes; this tells
-/// damage apart from a policy that grants nothing.
-bool IsCompiledPolicy(std::string_view body);
-
 /// True when a decision can depend on the time (aws:CurrentTime, aws:EpochTime), so that it must not be cached.
 bool DependsOnTime(std::string_view body);
 

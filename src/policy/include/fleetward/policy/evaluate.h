@@ -24,8 +24,8 @@ struct PolicyRef {
 };
 
 /// `resource` is the client id, topic, topic filter (without $share/{name}/) or thing name; the ARN is made of it.
-/// Thread-safe, linear in the size of the policies times the resource, no allocation, safe on damaged bodies
-/// (they grant nothing).
+/// Thread-safe; cost grows with the policies' size times the resource's, never with combinations of wildcards. Any
+/// bytes are safe as bodies: when one is damaged, nothing is allowed.
 Decision Decide(std::span<const PolicyRef> policies, const Facts& facts, Action action, std::string_view resource);
 
 /// The same for a whole ARN, as TestAuthorization gets it.

@@ -41,15 +41,15 @@ class SnapshotState {
 
   std::optional<CertificateEntry> FindCertificate(const Fingerprint& fingerprint) const;
   std::optional<ThingEntry> FindThing(std::string_view name) const;
-  /// Appends the set's policies; views are good until the next Load or Apply. An unknown set or policy adds nothing.
-  void AppendPolicies(PolicySetNumber number, std::vector<PolicyRef>& policies) const;
-  /// False for a set that is unknown or names a policy that is unknown: its Deny statements are not known, so
-  /// DeviceSession refuses everything.
-  bool IsComplete(PolicySetNumber number) const;
+  /// Appends the set's policies; views are good until the next Load or Apply. False for a set that is unknown or
+  /// names an unknown policy: its Deny statements are not known, so nothing may be allowed by it.
+  bool AppendPolicies(PolicySetNumber number, std::vector<PolicyRef>& policies) const;
   const std::vector<DimensionEntry>& dimensions() const { return dimensions_; }
 
  private:
   void ApplyChange(SnapshotChange&& change);
+  std::optional<std::vector<PolicyNumber>> FindPolicySet(PolicySetNumber number) const;
+  PolicyRef FindPolicy(PolicyNumber number) const;
 
   bool loaded_ = false;
   std::uint64_t version_ = 0;
