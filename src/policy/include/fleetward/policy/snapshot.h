@@ -72,12 +72,12 @@ struct ThingOverride {
 };
 
 struct ThingEntry {
-  std::string name;
-  std::string type;
-  std::string attributes;               // EncodeThingAttributes
+  std::string name{};
+  std::string type{};
+  std::string attributes{};               // EncodeThingAttributes
   PolicySetNumber policy_set = kNoPolicySet;  // of its groups, up the hierarchy
-  std::vector<Fingerprint> certificates;      // attached certificates
-  std::optional<ThingOverride> override_policies;
+  std::vector<Fingerprint> certificates{};      // attached certificates
+  std::optional<ThingOverride> override_policies{};
   bool operator==(const ThingEntry&) const = default;
 };
 
