@@ -26,6 +26,10 @@ target_compile_options(fleetward_flags INTERFACE -Wall -Wextra -Werror -Wnon-vir
 target_compile_options(fleetward_flags INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>)
 target_compile_definitions(fleetward_flags INTERFACE $<$<CONFIG:Release,MinSizeRel>:_FORTIFY_SOURCE=2>)
 target_link_options(fleetward_flags INTERFACE -Wl,-z,relro,-z,now)
+# The agent has to be small: what nothing refers to is left out.
+target_compile_options(fleetward_flags INTERFACE $<$<CONFIG:Release,MinSizeRel>:-ffunction-sections>
+  $<$<CONFIG:Release,MinSizeRel>:-fdata-sections>)
+target_link_options(fleetward_flags INTERFACE $<$<CONFIG:Release,MinSizeRel>:-Wl,--gc-sections>)
 if(FLEETWARD_SANITIZE)
   target_compile_options(fleetward_flags INTERFACE -fsanitize=${FLEETWARD_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)
