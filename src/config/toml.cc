@@ -6,6 +6,8 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_ENABLE_WINDOWS_COMPAT 0
+#define TOML_FLOAT_CHARCONV 1  // else it pulls streams and locales into the agent: 400 kB
+#define TOML_INT_CHARCONV 1
 #include <toml++/toml.h>
 
 namespace fleetward::config {
