@@ -224,6 +224,7 @@ void AppendCounter(const CounterRecord& record, std::string& records) {
   w.Varint(record.authorization_failures);
   w.Varint(record.connection_attempts);
   w.Varint(record.disconnects);
+  w.Varint(record.messages_discarded);
 }
 
 void AppendDropped(const DroppedEntry& entry, std::string& entries) {
@@ -371,6 +372,7 @@ Result<std::optional<CounterRecord>> NextCounter(CountersFrame& frame) {
   record.authorization_failures = r.Varint();
   record.connection_attempts = r.Varint();
   record.disconnects = r.Varint();
+  record.messages_discarded = r.Varint();
   if (!r.ok()) return Error(Code::kCorrupt, "truncated counter record");
   --frame.count;
   frame.records.remove_prefix(frame.records.size() - r.remaining());

@@ -36,8 +36,9 @@ class FrameSender {
   bool Add(const report::DisconnectedFrame& frame) { return AddEvent(frame); }
   bool Add(const report::RefusedFrame& frame) { return AddEvent(frame); }
   bool Add(const report::AppliedFrame& frame) { return AddEvent(frame); }
-  /// False leaves it to the caller to try again later or to call CountLostCounters.
+  /// False leaves it to the caller to call CountLostCounters, or better to ask first and wait.
   bool Add(const report::CountersFrame& frame);
+  bool HasRoomForCounters() const { return bytes_ < options_.max_bytes / 4; }
   void CountLostCounters(std::uint64_t records) { lost_counters_ += records; }
   /// A Clock that still waits for the server is replaced by the newer one, so an idle edge stays small.
   void Add(const report::ClockFrame& frame);

@@ -115,6 +115,8 @@ struct CounterRecord {
   std::uint64_t authorization_failures = 0;
   std::uint64_t connection_attempts = 0;
   std::uint64_t disconnects = 0;
+  /// Publishes over the connection's rate or the certificate's caps: thrown away, not in messages_sent.
+  std::uint64_t messages_discarded = 0;
 };
 
 /// Records of one bucket (D3). Read the records with NextCounter.

@@ -1,0 +1,13 @@
+// What a TLS peer's certificate is known by, from OpenSSL's own handle as the broker hands it out.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace fleetward::crypto {
+
+/// Takes over an `X509*` (may be null), frees it, and returns the SHA-256 of its DER form (core.md §1).
+std::optional<std::array<std::uint8_t, 32>> TakePeerFingerprint(void* x509);
+
+}  // namespace fleetward::crypto

@@ -1,0 +1,174 @@
+#include "edge.h"
+
+
+namespace fleetward::plugin {
+namespace {
+
+constexpr std::size_t kDecisions = 65536;
+constexpr std::int64_t kRecheckMs = 50;
+
+policy::DeviceRules RulesOf(const Options& options) {
+  policy::DeviceRules rules;
+  rules.report_for_others = options.report_for_others;
+  return rules;
+}
+
+bus::FrameSender::Options LinkOf(const Options& options, Id128 start) {
+  bus::FrameSender::Options link;
+  link.path = options.ingest_socket;
+  link.edge_id = options.edge_id;
+  link.plugin_start = start;
+  link.max_bytes = options.buffer_bytes;
+  return link;
+}
+
+}  // namespace
+
+Edge::Edge(Options options, std::string control_secret, Id128 start, const Clock& clock, Broker& broker)
+    : options_(std::move(options)),
+      rules_(RulesOf(options_)),
+      control_secret_(std::move(control_secret)),
+      clock_(clock),
+      broker_(broker),
+      sender_(LinkOf(options_, start)),
+      cache_(kDecisions, Id128::Random().low),
+      snapshot_(options_.snapshot_file),
+      uses_(options_) {
+  OpenBucket(clock_.NowMs());
+}
+
+Status Edge::Start() {
+  FW_TRY(reasons_.Open(options_.reason_socket));
+  Status loaded = snapshot_.Load(policies_);
+  if (!loaded.ok()) broker_.Log("fleetward: all clients are refused: " + loaded.error().message());
+  return {};
+}
+
+void Edge::OnControl(const void* client, std::string_view payload) {
+  Client* sender = Find(client);
+  if (sender == nullptr || !sender->control) return;
+  auto command = report::DecodeEdgeCommand(payload);
+  if (!command.ok()) {
+    broker_.Log("fleetward: " + command.error().message());
+    return;
+  }
+  switch (command->kind) {
+    case report::EdgeCommandKind::kLoadSnapshot: Loaded(snapshot_.Load(policies_)); break;
+    case report::EdgeCommandKind::kDelta: ApplyDelta(command->delta); break;
+    case report::EdgeCommandKind::kDisconnectClient: {
+      auto it = online_.find(command->client_id);
+      if (it == online_.end() || it->second->control) break;
+      it->second->reason = report::DisconnectReason::kApiInitiated;
+      broker_.Kick(std::string(command->client_id), command->send_will);
+      break;
+    }
+  }
+  sender_.Pump(clock_.MonotonicMs(), clock_.NowMs());
+}
+
+/// Everything may have changed: all connections are checked again before Applied is said.
+void Edge::Loaded(const Status& status) {
+  if (!status.ok()) {
+    broker_.Log("fleetward: the policy snapshot was not taken: " + status.error().message());
+    report::AppliedFrame frame;
+    frame.event_time_ms = clock_.NowMs();
+    frame.policy_version = policies_.version();
+    frame.ok = false;
+    sender_.Add(frame);
+    return;
+  }
+  recheck_.clear();
+  for (const auto& [key, client] : clients_) {
+    if (client->online && !client->control) recheck_.push_back(key);
+  }
+  applied_pending_ = true;
+  Recheck();
+}
+
+void Edge::ApplyDelta(std::string_view delta) {
+  auto decoded = policy::DecodeDelta(delta);
+  Status applied = decoded.ok() ? policies_.Apply(delta) : Status(std::move(decoded).error());
+  if (!applied.ok()) return Loaded(applied);
+  // Changes of certificates and things concern their own clients alone; those are looked at first.
+  bool all = false;
+  std::unordered_set<policy::Fingerprint, policy::FingerprintHash> certificates;
+  std::unordered_set<std::string> things;
+  for (const policy::SnapshotChange& change : decoded->changes) {
+    if (const auto* certificate = std::get_if<policy::CertificateEntry>(&change)) {
+      certificates.insert(certificate->fingerprint);
+    } else if (const auto* removed = std::get_if<policy::RemoveCertificate>(&change)) {
+      certificates.insert(removed->fingerprint);
+    } else if (const auto* thing = std::get_if<policy::ThingEntry>(&change)) {
+      things.insert(thing->name);
+      certificates.insert(thing->certificates.begin(), thing->certificates.end());
+    } else if (const auto* gone = std::get_if<policy::RemoveThing>(&change)) {
+      things.insert(gone->name);
+    } else if (!std::holds_alternative<policy::SetDimensions>(change)) {
+      all = true;
+    }
+  }
+  std::vector<const void*> first;
+  std::vector<const void*> rest = std::move(recheck_);
+  for (const auto& [key, client] : clients_) {
+    if (!client->online || client->control) continue;
+    if (certificates.contains(client->fingerprint) || things.contains(client->id)) {
+      first.push_back(key);
+    } else if (all) {
+      rest.push_back(key);
+    }
+  }
+  recheck_ = std::move(rest);  // taken from its end
+  recheck_.insert(recheck_.end(), first.begin(), first.end());
+  applied_pending_ = true;
+  Recheck();
+}
+
+/// Takes connections off the end of the list, 50 ms at most; says Applied when none is left (D42).
+void Edge::Recheck() {
+  std::vector<const void*> kicked;
+  Timestamp now = Now();
+  std::int64_t end = clock_.MonotonicMs() + kRecheckMs;
+  while (!recheck_.empty()) {
+    if (recheck_.size() % 64 == 0 && clock_.MonotonicMs() >= end) break;
+    const void* key = recheck_.back();
+    recheck_.pop_back();
+    Client* client = Find(key);
+    if (client == nullptr || !client->ready() || client->control) continue;
+    if (client->rights->CanStay(now) != policy::Refusal::kNone) kicked.push_back(key);
+  }
+  KickAll(kicked);
+  if (!recheck_.empty() || !applied_pending_) return;
+  applied_pending_ = false;
+  report::AppliedFrame frame;
+  frame.event_time_ms = clock_.NowMs();
+  frame.policy_version = policies_.version();
+  sender_.Add(frame);
+}
+
+void Edge::KickAll(const std::vector<const void*>& keys) {
+  for (const void* key : keys) {
+    Client* client = Find(key);
+    if (client == nullptr || !client->online) continue;
+    client->reason = report::DisconnectReason::kAuthError;
+    std::string id = client->id;  // the client may go while it is kicked
+    broker_.Kick(id, true);
+  }
+}
+
+void Edge::EmitRefused(const report::RefusedFrame& frame) {
+  refusals_.Add(frame, [this](const report::RefusedFrame& one) { sender_.Add(one); });
+}
+
+void Edge::EmitEnded(const Ended& ended) {
+  report::DisconnectedFrame frame;
+  frame.event_time_ms = ended.event_time_ms;
+  frame.connection = ended.connection;
+  frame.version_number = ended.version_number;
+  frame.reason = ended.reason;
+  frame.client_id = ended.client_id;
+  frame.fingerprint = ended.fingerprint;
+  frame.source_ip = ended.source_ip;
+  sender_.Add(frame);
+}
+
+}  // namespace fleetward::plugin

@@ -1,0 +1,151 @@
+// The plugin without the broker: takes its events as plain values and decides, counts and forwards. One thread, the
+// broker's; the C entry points (entry.cc) translate, tests drive it with a broker of their own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "certificate_use.h"
+#include "client.h"
+#include "disconnect_reasons.h"
+#include "event_clock.h"
+#include "fleetward/base/clock.h"
+#include "fleetward/bus/frame_sender.h"
+#include "fleetward/policy/decision_cache.h"
+#include "fleetward/policy/snapshot_state.h"
+#include "fleetward/report/edge_command.h"
+#include "options.h"
+#include "record_batches.h"
+#include "refusals.h"
+#include "snapshot_file.h"
+
+namespace fleetward::plugin {
+
+/// What the core asks of the broker. Calls may come back as OnDisconnect before they return.
+class Broker {
+ public:
+  virtual ~Broker() = default;
+  virtual void Kick(const std::string& client_id, bool with_will) = 0;
+  virtual void Log(std::string_view line) = 0;
+};
+
+enum class Verdict {
+  kAllow,
+  kDeny,   // MOSQ_ERR_ACL_DENIED
+  kClose,  // MOSQ_ERR_AUTH: the broker closes the connection
+};
+
+/// A CONNECT, or the check again of a known session (SIGHUP).
+struct ConnectRequest {
+  const void* client = nullptr;  // the broker's `struct mosquitto*`: the only key (trap 1)
+  std::string_view client_id;
+  std::string_view address;      // IP, or the path of a Unix listener
+  std::optional<policy::Fingerprint> certificate;
+  std::string_view password;
+  int protocol = 4;
+  bool clean_session = true;
+};
+
+class Edge {
+ public:
+  Edge(Options options, std::string control_secret, Id128 start, const Clock& clock, Broker& broker);
+
+  /// Opens sockets and loads the snapshot if there is one. Error: kIo.
+  Status Start();
+
+  Verdict OnConnect(const ConnectRequest& request);
+  Verdict OnPublish(const void* client, std::string_view topic, std::string_view payload, int qos, bool retain);
+  /// `sub_count`: subscriptions the client has already.
+  Verdict OnSubscribe(const void* client, std::string_view filter, std::uint64_t sub_count);
+  /// `topic_pointer`: where the broker holds the message's topic; the same for all READs of one message (trap 2).
+  Verdict OnReceive(const void* client, std::string_view topic, const void* topic_pointer);
+  /// `client_id` is null for connections that never were sessions (trap 5).
+  void OnDisconnect(const void* client, const char* client_id, std::string_view address, bool had_certificate);
+  void OnControl(const void* client, std::string_view payload);
+  /// SIGHUP: until the next tick, sessions without a certificate are checked again (trap 7).
+  void OnReload() { rechecking_ = true; }
+  void OnTick();
+
+  const policy::SnapshotState& policies() const { return policies_; }
+  std::size_t clients() const { return clients_.size(); }
+
+ private:
+  // connections (edge_connect.cc)
+  Verdict ConnectControl(const ConnectRequest& request);
+  Verdict Refuse(const ConnectRequest& request, report::RefusalReason reason);
+  void Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSession> rights);
+  void EndOnline(Client& client);
+  void Forget(const void* key);
+  std::uint64_t NextVersion(const std::string& client_id);
+  void PruneSessions();
+
+  // requests (edge_traffic.cc)
+  Client* Find(const void* key);
+  policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain);
+  Verdict Denied(Client& client, std::string_view topic, policy::Refusal refusal, bool silent_ok);
+  void ForwardReport(Client& client, std::string_view payload);
+  void MarkDirty(Client& client);
+  void EmitRefused(const report::RefusedFrame& frame);
+
+  // time (edge_tick.cc)
+  void EverySecond();
+  void RollBucketIfDue(std::int64_t event_ms);
+  void OpenBucket(std::int64_t event_ms);
+  void FlushCounters(bool bucket_end, bool clock_step);
+  void SendRecords(const RecordBatches& batches, std::uint8_t flags);
+  std::vector<Client*> TakeDirty(bool all_online);
+  void CloseRecord(Client& client);
+  void Loaded(const Status& status);
+  void ApplyDelta(std::string_view delta);
+  void Recheck();
+  void KickAll(const std::vector<const void*>& keys);
+  void EmitEnded(const Ended& ended);
+  Timestamp Now() const { return FromMillis(clock_.NowMs()); }
+
+  Options options_;
+  policy::DeviceRules rules_;
+  std::string control_secret_;
+  EventClock clock_;
+  Broker& broker_;
+  bus::FrameSender sender_;
+  policy::SnapshotState policies_;
+  policy::DecisionCache cache_;
+  SnapshotFile snapshot_;
+  CertificateUses uses_;
+  Refusals refusals_;
+  DisconnectReasons reasons_;
+
+  std::unordered_map<const void*, std::unique_ptr<Client>> clients_;
+  std::unordered_map<std::string_view, Client*> online_;  // by client id; views into the clients
+  std::unordered_set<const void*> refused_;               // their DISCONNECT says nothing new
+  std::vector<const void*> ended_;                        // clean sessions to forget at the next tick
+  std::vector<const void*> superseded_;
+  std::vector<const void*> dirty_;                        // clients with something to count
+  struct Versions {
+    std::uint64_t next = 0;
+    std::int64_t offline_since_ms = -1;
+  };
+  std::unordered_map<std::string, Versions> versions_;
+
+  bool rechecking_ = false;
+  std::uint64_t publish_generation_ = 1;
+  std::uint64_t next_connection_ = 1;
+  std::int64_t bucket_start_ms_ = 0;
+  std::int64_t bucket_end_ms_ = 0;
+  bool bucket_stepped_ = false;
+  std::int64_t next_second_ms_ = 0;   // monotonic
+  std::int64_t next_prune_ms_ = 0;
+  RecordBatches left_;                // records of clients that left since the last flush
+  // Re-check of all connections after a change of policies, in slices.
+  std::vector<const void*> recheck_;
+  bool applied_pending_ = false;
+};
+
+}  // namespace fleetward::plugin

@@ -1,0 +1,549 @@
+// The core against a broker made of plain calls: order of events as Mosquitto 2.0.11 sends them (docs/broker.md).
+#include "edge.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "fleetward/base/file.h"
+#include "fleetward/bus/frame_listener.h"
+#include "fleetward/policy/document.h"
+#include "fleetward/policy/snapshot_builder.h"
+
+namespace fleetward::plugin {
+namespace {
+
+constexpr const char* kSecret = "0123456789abcdef";
+constexpr const char* kEverything =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*","Resource":"*"}]})";
+constexpr const char* kNarrow =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iot:Connect","iot:Publish","iot:Subscribe",
+    "iot:Receive"],"Resource":["arn:aws:iot:us-east-1:123456789012:client/*",
+    "arn:aws:iot:us-east-1:123456789012:topic/ok/*","arn:aws:iot:us-east-1:123456789012:topicfilter/ok/*"]}]})";
+
+policy::Fingerprint Print(std::uint8_t n) {
+  policy::Fingerprint print{};
+  print.fill(n);
+  return print;
+}
+
+class TestClock : public Clock {
+ public:
+  Timestamp Now() const override { return FromMillis(wall); }
+  std::int64_t MonotonicMillis() const override { return monotonic; }
+  std::int64_t wall = 1'800'000'000'000;  // a multiple of 300 s
+  std::int64_t monotonic = 7'000'000;
+};
+
+struct Total {
+  Counts counts;
+  std::uint64_t records = 0;
+  bool connected = false;
+};
+
+class EdgeTest : public testing::Test, public Broker {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/fw-edge-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    dir_ = name;
+    options_.snapshot_file = dir_ + "/policy.snapshot";
+    options_.ingest_socket = dir_ + "/ingest.sock";
+    options_.control_socket = dir_ + "/ctl.sock";
+    bus::FrameListener::Options listen;
+    listen.path = options_.ingest_socket;
+    listener_ = std::move(bus::FrameListener::Open(listen)).value();
+    WriteSnapshot(1, policy::CertificateStatus::kActive);
+  }
+  void TearDown() override {
+    edge_.reset();
+    listener_.reset();
+    ::unlink(options_.snapshot_file.c_str());
+    ::rmdir(dir_.c_str());
+  }
+
+  policy::CertificateEntry Certificate(std::uint8_t n, policy::CertificateStatus status) {
+    policy::CertificateEntry entry;
+    entry.fingerprint = Print(n);
+    entry.status = status;
+    entry.not_after = FromMillis(clock_.wall + 3600'000);
+    entry.policy_set = n == 2 ? 1u : 0u;  // certificate 2 is the narrow one
+    return entry;
+  }
+  void WriteSnapshot(std::uint64_t version, policy::CertificateStatus status) {
+    policy::SnapshotInfo info;
+    info.version = version;
+    info.region = "us-east-1";
+    info.account_id = "123456789012";
+    policy::SnapshotBuilder builder(info);
+    std::uint32_t number = 0;
+    for (const char* document : {kEverything, kNarrow}) {
+      policy::PolicyEntry entry;
+      entry.number = number;
+      entry.name = "p" + std::to_string(number);
+      entry.body = policy::CompilePolicy(entry.name, document).value().body;
+      builder.AddPolicy(entry);
+      policy::PolicySetEntry set;
+      set.number = number;
+      set.policies = {number};
+      builder.AddPolicySet(set);
+      ++number;
+    }
+    for (std::uint8_t n = 1; n <= 3; ++n) builder.AddCertificate(Certificate(n, status));
+    ASSERT_TRUE(WriteFileAtomic(options_.snapshot_file, builder.Build(1).value()).ok());
+  }
+
+  Edge& edge() {
+    if (!edge_) {
+      edge_ = std::make_unique<Edge>(options_, kSecret, Id128{9, 9}, clock_, *this);
+      EXPECT_TRUE(edge_->Start().ok());
+    }
+    return *edge_;
+  }
+
+  // Broker
+  void Kick(const std::string& client_id, bool) override {
+    kicked_.push_back(client_id);
+    for (const auto& [key, id] : ids_) {
+      if (id == client_id) return edge().OnDisconnect(key, client_id.c_str(), "192.0.2.1", true);
+    }
+  }
+  void Log(std::string_view) override {}
+
+  static const void* Key(int n) { return reinterpret_cast<const void*>(static_cast<std::uintptr_t>(n)); }
+  Verdict Connect(int key, std::string_view id, std::uint8_t print = 1, bool clean = true, int protocol = 4) {
+    ConnectRequest request;
+    request.client = Key(key);
+    request.client_id = id;
+    request.address = "192.0.2.1";
+    request.certificate = Print(print);
+    request.protocol = protocol;
+    request.clean_session = clean;
+    ids_[Key(key)] = std::string(id);
+    return edge().OnConnect(request);
+  }
+  Verdict ConnectServer(int key, std::string_view id = "$server", std::string_view secret = kSecret) {
+    ConnectRequest request;
+    request.client = Key(key);
+    request.client_id = id;
+    request.address = options_.control_socket;
+    request.password = secret;
+    return edge().OnConnect(request);
+  }
+  void Disconnect(int key) {
+    auto it = ids_.find(Key(key));
+    edge().OnDisconnect(Key(key), it == ids_.end() ? nullptr : it->second.c_str(), "192.0.2.1", false);
+  }
+  Verdict Publish(int key, std::string_view topic, std::string_view payload = "x", int qos = 1, bool retain = false) {
+    return edge().OnPublish(Key(key), topic, payload, qos, retain);
+  }
+
+  /// Lets `ms` pass with a tick, and takes all frames in.
+  void Pass(std::int64_t ms) {
+    clock_.wall += ms;
+    clock_.monotonic += ms;
+    Tick();
+  }
+  void Tick() {
+    for (int i = 0; i < 3; ++i) {
+      edge().OnTick();
+      auto batches = listener_->Poll(Millis(1));
+      ASSERT_TRUE(batches.ok());
+      for (const auto& batch : *batches) {
+        if (batch.hello) listener_->Welcome(batch.connection, 0);
+        for (const auto& frame : batch.frames) Take(frame);
+      }
+    }
+  }
+  void Take(const report::RawFrame& raw) {
+    using report::FrameType;
+    if (raw.type == FrameType::kCounters) {
+      auto frame = report::DecodeCounters(raw.body).value();
+      bucket_flags_ |= frame.flags;
+      while (auto record = report::NextCounter(frame).value()) {
+        Total& total = totals_[std::string(record->client_id)];
+        ++total.records;
+        total.connected = (record->flags & report::CounterRecord::kConnected) != 0;
+        total.counts.messages_sent += record->messages_sent;
+        total.counts.bytes_sent += record->bytes_sent;
+        total.counts.max_payload = std::max(total.counts.max_payload, record->max_payload);
+        total.counts.messages_received += record->messages_received;
+        total.counts.authorization_failures += record->authorization_failures;
+        total.counts.connection_attempts += record->connection_attempts;
+        total.counts.disconnects += record->disconnects;
+        total.counts.messages_discarded += record->messages_discarded;
+        buckets_[std::string(record->client_id)][frame.bucket_start_ms] += record->messages_sent;
+      }
+    } else if (raw.type == FrameType::kReport) {
+      auto frame = report::DecodeReport(raw.body).value();
+      reports_.push_back(std::string(frame.thing) + "=" + std::string(frame.payload));
+      report_flags_ = frame.flags;
+    } else if (raw.type == FrameType::kApplied) {
+      auto frame = report::DecodeApplied(raw.body).value();
+      applied_.push_back(frame.ok ? static_cast<std::int64_t>(frame.policy_version) : -1);
+    } else if (raw.type == FrameType::kConnected) {
+      connected_.push_back(report::DecodeConnected(raw.body).value().version_number);
+    } else if (raw.type == FrameType::kDisconnected) {
+      disconnected_.push_back(std::string(report::DisconnectReasonName(
+          report::DecodeDisconnected(raw.body).value().reason)));
+    } else if (raw.type == FrameType::kRefused) {
+      auto frame = report::DecodeRefused(raw.body).value();
+      refused_[std::string(report::RefusalReasonName(frame.reason))] += frame.count;
+    } else if (raw.type == FrameType::kClock) {
+      steps_ += report::DecodeClock(raw.body).value().step_ms;
+      ++clocks_;
+    }
+  }
+  void Command(const report::EdgeCommand& command) {
+    edge().OnControl(Key(99), report::EncodeEdgeCommand(command));
+  }
+  std::string Delta(std::uint64_t from, std::vector<policy::SnapshotChange> changes) {
+    policy::SnapshotDelta delta;
+    delta.from_version = from;
+    delta.to_version = from + 1;
+    delta.changes = std::move(changes);
+    return policy::EncodeDelta(delta);
+  }
+
+  std::string dir_;
+  Options options_;
+  TestClock clock_;
+  std::unique_ptr<bus::FrameListener> listener_;
+  std::unique_ptr<Edge> edge_;
+  std::map<const void*, std::string> ids_;
+  std::vector<std::string> kicked_, reports_, disconnected_;
+  std::vector<std::int64_t> applied_;
+  std::vector<std::uint64_t> connected_;
+  std::map<std::string, Total> totals_;
+  std::map<std::string, std::map<std::int64_t, std::uint64_t>> buckets_;
+  std::map<std::string, std::uint64_t> refused_;
+  std::uint8_t report_flags_ = 0, bucket_flags_ = 0;
+  std::int64_t steps_ = 0;
+  int clocks_ = 0;
+};
+
+TEST_F(EdgeTest, KnownCertificatesConnectOthersAreRefusedWithAReason) {
+  EXPECT_EQ(Connect(1, "a"), Verdict::kAllow);
+  EXPECT_EQ(Connect(2, "b", 77), Verdict::kClose);
+  edge().OnDisconnect(Key(2), nullptr, "192.0.2.1", true);
+  Pass(1000);
+  EXPECT_EQ(refused_["UNKNOWN_CERTIFICATE"], 1u);
+  EXPECT_EQ(refused_.size(), 1u) << "the DISCONNECT of a refused connection says nothing new";
+  EXPECT_EQ(totals_["b"].counts.connection_attempts, 1u);
+  EXPECT_EQ(totals_["b"].counts.authorization_failures, 1u);
+  EXPECT_EQ(totals_["b"].counts.disconnects, 0u);
+}
+
+TEST_F(EdgeTest, ColdStartRefusesUntilTheSnapshotIsThere) {
+  ::unlink(options_.snapshot_file.c_str());
+  EXPECT_EQ(Connect(1, "a"), Verdict::kClose);
+  WriteSnapshot(1, policy::CertificateStatus::kActive);
+  Pass(1000);
+  EXPECT_EQ(refused_["NO_SNAPSHOT"], 1u);
+  EXPECT_EQ(Connect(1, "a"), Verdict::kAllow);
+}
+
+TEST_F(EdgeTest, Trap1TakeoverCountsOneDisconnectAndNotTheWill) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "a"), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "will"), Verdict::kAllow);  // the old connection's will, before its DISCONNECT
+  Disconnect(1);
+  EXPECT_EQ(Publish(2, "t"), Verdict::kAllow);
+  Pass(1000);
+  EXPECT_EQ(totals_["a"].counts.disconnects, 1u);
+  EXPECT_EQ(totals_["a"].counts.messages_sent, 1u);
+  EXPECT_EQ(totals_["a"].counts.connection_attempts, 2u);
+  EXPECT_EQ(disconnected_, std::vector<std::string>{"DUPLICATE_CLIENTID"});
+  EXPECT_EQ(connected_, (std::vector<std::uint64_t>{0, 1}));
+}
+
+TEST_F(EdgeTest, Trap1ResumedSessionsDisconnectOnce) {
+  ASSERT_EQ(Connect(1, "a", 1, false), Verdict::kAllow);
+  Disconnect(1);
+  Pass(1000);
+  ASSERT_EQ(Connect(2, "a", 1, false), Verdict::kAllow);
+  Disconnect(1);  // the broker lets the offline session go
+  Pass(1000);
+  EXPECT_EQ(totals_["a"].counts.disconnects, 1u);
+  EXPECT_EQ(Publish(2, "t"), Verdict::kAllow);
+}
+
+TEST_F(EdgeTest, Trap1AFreedPointersNextOwnerIsAnotherClient) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  Disconnect(1);
+  ASSERT_EQ(Connect(1, "b", 2), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "denied"), Verdict::kClose);
+  Pass(1000);
+  EXPECT_EQ(totals_["b"].counts.authorization_failures, 1u);
+  EXPECT_EQ(totals_["a"].counts.authorization_failures, 0u);
+}
+
+TEST_F(EdgeTest, Trap2OverlappingSubscriptionsAreOneDelivery) {
+  ASSERT_EQ(Connect(1, "pub"), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "sub"), Verdict::kAllow);
+  const char* stored = "topic of the stored message";
+  for (int message = 0; message < 5; ++message) {
+    Publish(1, "t");
+    for (int filter = 0; filter < 3; ++filter) edge().OnReceive(Key(2), "t", stored);
+  }
+  Pass(1000);
+  EXPECT_EQ(totals_["sub"].counts.messages_received, 5u);
+}
+
+TEST_F(EdgeTest, Trap3QueuedMessagesCountOnDelivery) {
+  ASSERT_EQ(Connect(1, "pub"), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "sub", 1, false), Verdict::kAllow);
+  Disconnect(2);
+  const char* stored[] = {"m1", "m2", "m3"};
+  for (const char* message : stored) {
+    Publish(1, "t");
+    EXPECT_EQ(edge().OnReceive(Key(2), "t", message), Verdict::kAllow) << "it must be queued";
+  }
+  Pass(1000);
+  EXPECT_EQ(totals_["sub"].counts.messages_received, 0u);
+  ASSERT_EQ(Connect(3, "sub", 1, false), Verdict::kAllow);
+  Disconnect(2);
+  for (const char* message : stored) edge().OnReceive(Key(3), "t", message);  // no publish in between
+  Pass(1000);
+  EXPECT_EQ(totals_["sub"].counts.messages_received, 3u);
+}
+
+TEST_F(EdgeTest, SessionsRestoredByTheBrokerAreQueuedFor) {
+  EXPECT_EQ(edge().OnReceive(Key(40), "t", "m"), Verdict::kAllow);
+  EXPECT_EQ(Publish(40, "t"), Verdict::kDeny);
+}
+
+TEST_F(EdgeTest, Trap5ConnectionsThatNeverWereSessionsAreCountedByAddress) {
+  for (int i = 0; i < 300; ++i) edge().OnDisconnect(Key(1000 + i), nullptr, "198.51.100.7", false);
+  edge().OnDisconnect(Key(5), nullptr, "198.51.100.7", true);
+  Pass(1000);
+  EXPECT_EQ(refused_["NO_HANDSHAKE"], 300u) << "the flood is summed up, not lost";
+  EXPECT_EQ(refused_["NO_CONNECT"], 1u);
+}
+
+TEST_F(EdgeTest, Trap7SighupDisturbsNobody) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "b", 1, false), Verdict::kAllow);
+  Disconnect(2);
+  edge().OnReload();
+  EXPECT_EQ(Connect(1, "a"), Verdict::kAllow);
+  ConnectRequest offline;
+  offline.client = Key(2);
+  offline.client_id = "b";
+  EXPECT_EQ(edge().OnConnect(offline), Verdict::kAllow);
+  Tick();
+  EXPECT_EQ(edge().OnConnect(offline), Verdict::kClose) << "outside a reload nobody comes in without a certificate";
+  Pass(1000);
+  EXPECT_EQ(totals_["a"].counts.connection_attempts, 1u);
+}
+
+TEST_F(EdgeTest, WillsAreCheckedAndNotCounted) {
+  ASSERT_EQ(Connect(1, "n", 2), Verdict::kAllow);
+  Disconnect(1);
+  EXPECT_EQ(Publish(1, "ok/will"), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "elsewhere"), Verdict::kDeny);
+  Pass(1000);
+  EXPECT_EQ(totals_["n"].counts.messages_sent, 0u);
+  EXPECT_EQ(totals_["n"].counts.authorization_failures, 0u);
+}
+
+TEST_F(EdgeTest, DeniedRequestsByProtocol) {
+  ASSERT_EQ(Connect(1, "v4", 2, true, 4), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "no"), Verdict::kClose);
+  EXPECT_EQ(edge().OnSubscribe(Key(1), "no", 0), Verdict::kClose);
+  ASSERT_EQ(Connect(2, "v5", 2, true, 5), Verdict::kAllow);
+  EXPECT_EQ(Publish(2, "no", "x", 1), Verdict::kDeny);
+  EXPECT_EQ(Publish(2, "no", "x", 0), Verdict::kClose) << "QoS 0 has no answer that could say no";
+  EXPECT_EQ(edge().OnSubscribe(Key(2), "no", 0), Verdict::kDeny);
+  Pass(1000);
+  EXPECT_EQ(totals_["v4"].counts.authorization_failures, 2u);
+  EXPECT_EQ(totals_["v5"].counts.authorization_failures, 3u);
+  EXPECT_EQ(totals_["v4"].counts.messages_sent, 0u);
+  EXPECT_EQ(refused_["DENIED"], 5u);
+}
+
+TEST_F(EdgeTest, SubackWhenConfigured) {
+  options_.close_on_denied_subscribe = false;
+  ASSERT_EQ(Connect(1, "v4", 2, true, 4), Verdict::kAllow);
+  EXPECT_EQ(edge().OnSubscribe(Key(1), "no", 0), Verdict::kDeny);
+  ASSERT_EQ(Connect(2, "v3", 2, true, 3), Verdict::kAllow);
+  EXPECT_EQ(edge().OnSubscribe(Key(2), "no", 0), Verdict::kClose) << "MQTT 3.1 cannot say no in SUBACK";
+}
+
+TEST_F(EdgeTest, ReportsAreForwardedWithTheirSender) {
+  ASSERT_EQ(Connect(1, "thing"), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "$aws/things/thing/defender/metrics/json", "{1}"), Verdict::kAllow);
+  Tick();
+  EXPECT_EQ(reports_, std::vector<std::string>{"thing={1}"});
+  EXPECT_EQ(report_flags_, 0);
+  EXPECT_EQ(edge().OnSubscribe(Key(1), "$aws/things/thing/defender/metrics/json/accepted", 0), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "$aws/things/thing/defender/metrics/cbor", "{2}"), Verdict::kAllow);
+  Tick();
+  EXPECT_EQ(reports_.back(), "thing={2}");
+  EXPECT_EQ(report_flags_, report::ReportFrame::kAnswerSubscribed);
+}
+
+TEST_F(EdgeTest, TooLargePayloadsCloseAndAreNotReports) {
+  ASSERT_EQ(Connect(1, "thing"), Verdict::kAllow);
+  std::string largest(131072, 'x');
+  EXPECT_EQ(Publish(1, "$aws/things/thing/defender/metrics/json", largest), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "$aws/things/thing/defender/metrics/json", largest + "x"), Verdict::kClose);
+  Disconnect(1);
+  Pass(1000);
+  EXPECT_EQ(reports_.size(), 1u);
+  EXPECT_EQ(disconnected_, std::vector<std::string>{"CLIENT_ERROR"});
+  EXPECT_EQ(totals_["thing"].counts.max_payload, 131072u);
+}
+
+TEST_F(EdgeTest, PublishesOverTheRateAreDiscarded) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  int allowed = 0;
+  for (int i = 0; i < 1000; ++i) allowed += Publish(1, "t") == Verdict::kAllow ? 1 : 0;
+  EXPECT_EQ(allowed, 100);
+  Pass(1000);
+  EXPECT_EQ(totals_["a"].counts.messages_sent, 100u);
+  EXPECT_EQ(totals_["a"].counts.messages_discarded, 900u);
+  EXPECT_EQ(totals_["a"].counts.authorization_failures, 0u);
+}
+
+TEST_F(EdgeTest, BucketsAreAlignedAndTheirEndNamesEveryClient) {
+  clock_.wall += 299'000;
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "silent"), Verdict::kAllow);
+  Publish(1, "t");
+  clock_.wall += 1500;  // over the boundary, without a tick
+  clock_.monotonic += 1500;
+  Publish(1, "t");
+  Publish(1, "t");
+  Pass(1000);
+  EXPECT_EQ(buckets_["a"][1'800'000'000'000], 1u);
+  EXPECT_EQ(buckets_["a"][1'800'000'300'000], 2u);
+  EXPECT_TRUE(totals_["silent"].connected);
+  std::uint64_t records = totals_["silent"].records;
+  Pass(298'000);
+  Pass(5000);
+  EXPECT_GT(totals_["silent"].records, records) << "a connected client has a datapoint 0";
+  EXPECT_EQ(bucket_flags_ & report::CountersFrame::kBucketEnd, report::CountersFrame::kBucketEnd);
+}
+
+TEST_F(EdgeTest, AStepOfTheWallClockIsMarked) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  Pass(1000);
+  Publish(1, "t");
+  clock_.wall += 600'000;
+  Pass(1000);
+  Publish(1, "t");
+  Pass(1000);
+  EXPECT_EQ(steps_, 600'000);
+  EXPECT_EQ(bucket_flags_ & report::CountersFrame::kClockStep, report::CountersFrame::kClockStep);
+  EXPECT_EQ(buckets_["a"][1'800'000'000'000], 1u);
+  EXPECT_EQ(buckets_["a"][1'800'000'600'000], 1u);
+}
+
+TEST_F(EdgeTest, TheControlClientNeedsListenerSecretAndId) {
+  EXPECT_EQ(ConnectServer(50, "server"), Verdict::kClose) << "a device could have this id";
+  EXPECT_EQ(ConnectServer(51, "$server", "wrong"), Verdict::kClose);
+  EXPECT_EQ(Connect(52, "$server"), Verdict::kClose) << "ids with $ are not for devices";
+  EXPECT_EQ(ConnectServer(99), Verdict::kAllow);
+  EXPECT_EQ(Publish(99, "$aws/things/t/defender/metrics/json/accepted"), Verdict::kAllow);
+}
+
+TEST_F(EdgeTest, DeltasTakeEffectOnLiveConnectionsAndAreAnswered) {
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  ASSERT_EQ(Connect(1, "a", 1), Verdict::kAllow);
+  ASSERT_EQ(Connect(3, "c", 3), Verdict::kAllow);
+  std::string delta = Delta(1, {Certificate(1, policy::CertificateStatus::kRevoked)});
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDelta;
+  command.delta = delta;
+  Command(command);
+  EXPECT_EQ(kicked_, std::vector<std::string>{"a"});
+  Command(command);  // the same again: a gap
+  Tick();
+  EXPECT_EQ(applied_, (std::vector<std::int64_t>{2, -1}));
+  EXPECT_EQ(Publish(3, "t"), Verdict::kAllow);
+  EXPECT_EQ(Connect(1, "a", 1), Verdict::kClose);
+  WriteSnapshot(3, policy::CertificateStatus::kInactive);
+  command = {};
+  Command(command);
+  Tick();
+  EXPECT_EQ(applied_.back(), 3);
+  EXPECT_EQ(kicked_.back(), "c");
+  EXPECT_EQ(disconnected_, (std::vector<std::string>{"AUTH_ERROR", "AUTH_ERROR"}));
+}
+
+TEST_F(EdgeTest, OnlyTheServerCommands) {
+  ASSERT_EQ(Connect(1, "victim"), Verdict::kAllow);
+  ASSERT_EQ(Connect(99, "evil"), Verdict::kAllow);
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDisconnectClient;
+  command.client_id = "victim";
+  Command(command);
+  EXPECT_TRUE(kicked_.empty());
+  EXPECT_EQ(Publish(99, "$CONTROL/fleetward/v1"), Verdict::kClose);
+}
+
+TEST_F(EdgeTest, DisconnectOnCommand) {
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDisconnectClient;
+  command.client_id = "a";
+  Command(command);
+  Tick();
+  EXPECT_EQ(kicked_, std::vector<std::string>{"a"});
+  EXPECT_EQ(disconnected_, std::vector<std::string>{"API_INITIATED_DISCONNECT"});
+}
+
+TEST_F(EdgeTest, ExpiryEndsALiveConnection) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  Pass(3599'000);
+  EXPECT_TRUE(kicked_.empty());
+  Pass(2000);
+  EXPECT_EQ(kicked_, std::vector<std::string>{"a"});
+  EXPECT_EQ(Connect(2, "a"), Verdict::kClose);
+  Pass(1000);
+  EXPECT_EQ(refused_["CERTIFICATE_EXPIRED"], 1u);
+}
+
+TEST_F(EdgeTest, OneCertificateCannotTakeTheBroker) {
+  options_.max_clients_per_certificate = 10;
+  options_.max_sessions_per_certificate = 5;
+  options_.max_retained_per_certificate = 3;
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(Connect(1 + i, "c" + std::to_string(i), 1), Verdict::kAllow);
+  EXPECT_EQ(Connect(20, "one more", 1), Verdict::kClose);
+  EXPECT_EQ(Connect(21, "c0", 1), Verdict::kAllow) << "a take-over adds nothing";
+  Disconnect(1);
+  EXPECT_EQ(Connect(22, "another", 3), Verdict::kAllow);
+  for (int i = 1; i < 10; ++i) Disconnect(1 + i);
+  Tick();
+  int admitted = 0;
+  for (int i = 0; i < 1000; ++i) {
+    admitted += Connect(100 + i, "s" + std::to_string(i), 1, false) == Verdict::kAllow ? 1 : 0;
+    Disconnect(100 + i);
+  }
+  EXPECT_EQ(admitted, 5) << "persistent sessions";
+  EXPECT_EQ(Connect(100, "s0", 1, false), Verdict::kAllow) << "the known ones come back";
+  for (int i = 0; i < 50; ++i) Publish(100, "retained/" + std::to_string(i), "x", 1, true);
+  EXPECT_EQ(edge().OnSubscribe(Key(100), "f", 50), Verdict::kDeny);
+  Pass(1000);
+  EXPECT_EQ(totals_["s0"].counts.messages_sent, 3u);
+  EXPECT_EQ(refused_["LIMIT"], 1u + 995u + 1u);
+}
+
+TEST_F(EdgeTest, WithoutTheServerCountsAreKeptUntilItReturns) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  for (int second = 0; second < 50; ++second) {
+    Publish(1, "t");
+    clock_.wall += 1000;
+    clock_.monotonic += 1000;
+    edge().OnTick();
+  }
+  Pass(1000);
+  Pass(1000);
+  EXPECT_EQ(totals_["a"].counts.messages_sent, 50u);
+}
+
+}  // namespace
+}  // namespace fleetward::plugin

@@ -1,0 +1,140 @@
+// Time: buckets, the clock's second, flushing.
+#include <utility>
+
+#include "edge.h"
+
+namespace fleetward::plugin {
+namespace {
+
+constexpr std::int64_t kPruneEveryMs = 60 * 1000;
+
+}  // namespace
+
+void Edge::OnTick() {
+  ++publish_generation_;
+  rechecking_ = false;
+  for (const void* key : std::exchange(ended_, {})) {
+    Client* client = Find(key);
+    if (client != nullptr && !client->online) Forget(key);
+  }
+  for (const void* key : std::exchange(superseded_, {})) {
+    Client* client = Find(key);
+    if (client != nullptr && client->online) client->superseded = false;
+  }
+  std::int64_t monotonic = clock_.MonotonicMs();
+  reasons_.Poll(monotonic, [this](const Ended& ended) { EmitEnded(ended); });
+  if (!recheck_.empty()) Recheck();
+  RollBucketIfDue(clock_.NowMs());
+  if (monotonic >= next_second_ms_) {
+    next_second_ms_ = monotonic + 1000;
+    EverySecond();
+  }
+  sender_.Pump(monotonic, clock_.NowMs());
+}
+
+void Edge::EverySecond() {
+  std::int64_t step = clock_.Adjust();
+  if (step != 0) {
+    FlushCounters(true, true);
+    OpenBucket(clock_.NowMs());
+    bucket_stepped_ = true;
+  }
+  std::int64_t now = clock_.NowMs();
+  if (!policies_.loaded() && snapshot_.Load(policies_).ok()) Loaded({});
+  std::vector<const void*> over;
+  for (const auto& [key, client] : clients_) {
+    if (!client->ready() || client->control) continue;
+    // Expiry ends live connections too (threats.md i).
+    if (client->rights->CanStay(FromMillis(now)) != policy::Refusal::kNone) over.push_back(key);
+  }
+  KickAll(over);
+  refusals_.Flush(now, [this](const report::RefusedFrame& frame) { sender_.Add(frame); });
+  FlushCounters(false, bucket_stepped_);
+  if (clock_.MonotonicMs() >= next_prune_ms_) {
+    next_prune_ms_ = clock_.MonotonicMs() + kPruneEveryMs;
+    PruneSessions();
+  }
+  report::ClockFrame frame;
+  // An ended connection that still waits for its reason keeps the promise of D2 back.
+  frame.event_time_ms = reasons_.OldestMs(now);
+  frame.monotonic_ms = clock_.MonotonicMs();
+  frame.step_ms = step;
+  frame.policy_version = policies_.version();
+  frame.connected_clients = static_cast<std::uint32_t>(online_.size());
+  sender_.Add(frame);
+}
+
+void Edge::OpenBucket(std::int64_t event_ms) {
+  std::int64_t length = options_.bucket_seconds * 1000;
+  bucket_start_ms_ = event_ms - event_ms % length;
+  bucket_end_ms_ = bucket_start_ms_ + length;
+  bucket_stepped_ = false;
+}
+
+void Edge::RollBucketIfDue(std::int64_t event_ms) {
+  if (event_ms < bucket_end_ms_) return;
+  FlushCounters(true, bucket_stepped_);
+  OpenBucket(event_ms);
+}
+
+/// Moves the rest of a client that left to the next flush.
+void Edge::CloseRecord(Client& client) {
+  bool kept = left_.Add(RecordOf(client.counts, client.id, client.FingerprintView(), client.source_ip, false));
+  if (!kept) sender_.CountLostCounters(1);
+  client.counts = {};
+  client.dirty = false;
+}
+
+void Edge::SendRecords(const RecordBatches& batches, std::uint8_t flags) {
+  for (const RecordBatches::Batch& batch : batches.batches()) {
+    report::CountersFrame frame;
+    frame.bucket_start_ms = bucket_start_ms_;
+    frame.bucket_length_ms = options_.bucket_seconds * 1000;
+    frame.flags = flags;
+    frame.count = batch.count;
+    frame.records = batch.records;
+    if (!sender_.Add(frame)) sender_.CountLostCounters(batch.count);
+  }
+}
+
+/// The clients to report; none of them is marked afterwards.
+std::vector<Client*> Edge::TakeDirty(bool all_online) {
+  std::vector<Client*> clients;
+  for (const void* key : std::exchange(dirty_, {})) {
+    Client* client = Find(key);
+    if (client == nullptr || !client->dirty) continue;
+    client->dirty = false;
+    if (!all_online || !client->online) clients.push_back(client);
+  }
+  if (!all_online) return clients;
+  for (const auto& [key, client] : clients_) {
+    if (client->online && !client->control) clients.push_back(client.get());
+  }
+  return clients;
+}
+
+/// Sends what changed; at a bucket's end a record of every connected client, so that silence is a 0 and no gap.
+/// What the full buffer does not take stays counted in the clients until the bucket ends, and is then lost, counted.
+void Edge::FlushCounters(bool bucket_end, bool clock_step) {
+  auto flags = static_cast<std::uint8_t>((bucket_end ? report::CountersFrame::kBucketEnd : 0) |
+                                         (clock_step ? report::CountersFrame::kClockStep : 0));
+  refusals_.TakeRecords(left_);
+  if (!sender_.HasRoomForCounters()) {
+    if (!bucket_end) return;
+    std::vector<Client*> lost = TakeDirty(false);
+    for (Client* client : lost) client->counts = {};
+    sender_.CountLostCounters(left_.count() + lost.size());
+    left_.Clear();
+    return;
+  }
+  SendRecords(left_, flags);
+  left_.Clear();
+  RecordBatches batches;
+  for (Client* client : TakeDirty(bucket_end)) {
+    batches.Add(RecordOf(client->counts, client->id, client->FingerprintView(), client->source_ip, client->online));
+    client->counts = {};
+  }
+  SendRecords(batches, flags);
+}
+
+}  // namespace fleetward::plugin

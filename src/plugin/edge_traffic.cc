@@ -1,0 +1,141 @@
+// Publishes, subscriptions, deliveries: decided, counted, reports forwarded.
+#include "edge.h"
+
+namespace fleetward::plugin {
+
+Client* Edge::Find(const void* key) {
+  auto it = clients_.find(key);
+  return it == clients_.end() ? nullptr : it->second.get();
+}
+
+void Edge::MarkDirty(Client& client) {
+  if (client.dirty) return;
+  client.dirty = true;
+  dirty_.push_back(client.key);
+}
+
+/// The last topic's answer again, or a new one.
+policy::Refusal Edge::AskPublish(Client& client, std::string_view topic, bool retain) {
+  std::int64_t now = clock_.NowMs();
+  if (client.topic_generation == policies_.generation() && now < client.topic_until_ms &&
+      client.topic_retain == retain && client.topic == topic) {
+    return client.topic_refusal;
+  }
+  client.topic_refusal = client.rights->CanPublish(topic, retain, FromMillis(now));
+  client.topic.assign(topic);
+  client.topic_retain = retain;
+  client.topic_generation = policies_.generation();
+  client.topic_until_ms = now - now % 1000 + 1000;
+  auto report_topic = ParseReportTopic(client.topic);
+  client.topic_is_report = report_topic.has_value();
+  if (report_topic) {
+    client.report_topic = *report_topic;
+    client.report_foreign = report_topic->thing != client.id;
+  }
+  return client.topic_refusal;
+}
+
+Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_view payload, int qos, bool retain) {
+  ++publish_generation_;
+  Client* client = Find(key);
+  if (client == nullptr) return Verdict::kDeny;
+  if (client->control) return Verdict::kAllow;
+  if (!client->ready()) {
+    // A last will: checked, but not a message that the device sent (D41).
+    return client->rights->CanPublish(topic, retain, Now()) == policy::Refusal::kNone ? Verdict::kAllow
+                                                                                     : Verdict::kDeny;
+  }
+  RollBucketIfDue(clock_.NowMs());
+  MarkDirty(*client);
+  if (payload.size() > options_.max_payload_bytes) {
+    client->reason = report::DisconnectReason::kClientError;
+    return Verdict::kClose;
+  }
+  if (!client->rate.Take(clock_.MonotonicMs())) {
+    ++client->counts.messages_discarded;
+    return Verdict::kDeny;
+  }
+  policy::Refusal refusal = AskPublish(*client, topic, retain);
+  if (refusal != policy::Refusal::kNone) return Denied(*client, topic, refusal, client->protocol == 5 && qos > 0);
+  if (retain && !uses_.Retain(client->fingerprint, topic, payload.empty())) {
+    ++client->counts.messages_discarded;
+    return Verdict::kDeny;
+  }
+  client->counts.AddSent(payload.size());
+  if (client->topic_is_report) ForwardReport(*client, payload);
+  return Verdict::kAllow;
+}
+
+void Edge::ForwardReport(Client& client, std::string_view payload) {
+  report::ReportFrame frame;
+  frame.event_time_ms = clock_.NowMs();
+  frame.format = client.report_topic.format;
+  frame.flags = client.report_foreign ? report::ReportFrame::kForeignThing : 0;
+  if (uses_.ReadsAnswers(client.fingerprint)) frame.flags |= report::ReportFrame::kAnswerSubscribed;
+  frame.thing = client.report_topic.thing;
+  frame.client_id = client.id;
+  frame.fingerprint = client.FingerprintView();
+  frame.payload = payload;
+  sender_.Add(frame);
+}
+
+/// Counts an authorization failure. `silent_ok`: the protocol can say no without closing (D30).
+Verdict Edge::Denied(Client& client, std::string_view topic, policy::Refusal, bool silent_ok) {
+  ++client.counts.authorization_failures;
+  MarkDirty(client);
+  report::RefusedFrame frame;
+  frame.event_time_ms = clock_.NowMs();
+  frame.reason = report::RefusalReason::kDenied;
+  frame.client_id = client.id;
+  frame.fingerprint = client.FingerprintView();
+  frame.source_ip = client.source_ip;
+  frame.topic = topic.substr(0, 512);
+  EmitRefused(frame);
+  if (silent_ok) return Verdict::kDeny;
+  client.reason = report::DisconnectReason::kAuthError;
+  return Verdict::kClose;
+}
+
+Verdict Edge::OnSubscribe(const void* key, std::string_view filter, std::uint64_t sub_count) {
+  ++publish_generation_;
+  Client* client = Find(key);
+  if (client == nullptr) return Verdict::kDeny;
+  if (client->control) return Verdict::kAllow;
+  RollBucketIfDue(clock_.NowMs());
+  policy::Refusal refusal = client->rights->CanSubscribe(filter, Now());
+  if (refusal != policy::Refusal::kNone) {
+    bool silent = client->protocol == 5 || (client->protocol == 4 && !options_.close_on_denied_subscribe);
+    return Denied(*client, filter, refusal, silent);
+  }
+  if (sub_count >= options_.max_subscriptions) {
+    report::RefusedFrame frame;
+    frame.event_time_ms = clock_.NowMs();
+    frame.reason = report::RefusalReason::kLimit;
+    frame.client_id = client->id;
+    frame.fingerprint = client->FingerprintView();
+    frame.source_ip = client->source_ip;
+    frame.topic = filter.substr(0, 512);
+    EmitRefused(frame);
+    // MQTT 3.1 has no failure code in SUBACK.
+    return client->protocol == 3 ? Verdict::kClose : Verdict::kDeny;
+  }
+  if (CouldMatchAnswers(policy::StripShare(filter))) uses_.Of(client->fingerprint).reads_answers = true;
+  return Verdict::kAllow;
+}
+
+Verdict Edge::OnReceive(const void* key, std::string_view topic, const void* topic_pointer) {
+  Client* client = Find(key);
+  // A session that the broker restored from disk: what is queued for it is checked again on its return.
+  if (client == nullptr || client->control) return Verdict::kAllow;
+  if (client->rights->CanReceive(topic, Now()) != policy::Refusal::kNone) return Verdict::kDeny;
+  if (!client->ready()) return Verdict::kAllow;  // queued only (trap 3)
+  if (client->seen_generation == publish_generation_ && client->seen_topic == topic_pointer) return Verdict::kAllow;
+  RollBucketIfDue(clock_.NowMs());
+  client->seen_generation = publish_generation_;
+  client->seen_topic = topic_pointer;
+  ++client->counts.messages_received;
+  MarkDirty(*client);
+  return Verdict::kAllow;
+}
+
+}  // namespace fleetward::plugin

@@ -1,0 +1,24 @@
+// The policy snapshot's file, mapped read-only (D20).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "fleetward/base/result.h"
+#include "fleetward/policy/snapshot_state.h"
+
+namespace fleetward::plugin {
+
+class SnapshotFile {
+ public:
+  explicit SnapshotFile(std::string path) : path_(std::move(path)) {}
+
+  /// Maps the file and loads it into `state`. Errors: kNotFound, kIo, and those of SnapshotState::Load; `state` keeps
+  /// what it had.
+  Status Load(policy::SnapshotState& state);
+
+ private:
+  std::string path_;
+};
+
+}  // namespace fleetward::plugin

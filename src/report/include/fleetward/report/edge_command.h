@@ -1,0 +1,33 @@
+// Commands of the server to an edge: payloads of MQTT publishes to kControlTopic over the broker's private listener.
+// An edge answers with frames (Applied), never on MQTT. Pure codec; docs/frames.md is byte-exact.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/result.h"
+
+namespace fleetward::report {
+
+inline constexpr std::string_view kControlTopic = "$CONTROL/fleetward/v1";
+
+/// On the wire: values never change.
+enum class EdgeCommandKind : std::uint8_t {
+  kLoadSnapshot = 1,     // map the snapshot file again; answered by Applied
+  kDelta = 2,            // apply a policy delta; answered by Applied (ok = false: a gap, load the file)
+  kDisconnectClient = 3, // close a client's connection
+};
+
+struct EdgeCommand {
+  EdgeCommandKind kind = EdgeCommandKind::kLoadSnapshot;
+  std::string_view delta;       // kDelta: policy::EncodeDelta
+  std::string_view client_id;   // kDisconnectClient
+  bool send_will = true;        // kDisconnectClient: false suppresses the last will
+};
+
+std::string EncodeEdgeCommand(const EdgeCommand& command);
+/// Views into `payload`. Errors: kCorrupt (truncated), kInvalidArgument (unknown kind).
+Result<EdgeCommand> DecodeEdgeCommand(std::string_view payload);
+
+}  // namespace fleetward::report
