@@ -30,6 +30,9 @@ struct Options {
   std::uint32_t max_new_alarms_per_second = 1000;
   /// Unregistered names that are tracked at once in this shard; further ones are ignored and counted (threats.md g).
   std::uint32_t max_unregistered_things = 200'000;
+  /// How things are cut into slabs, the units of checkpoints. Unset: a hash of the id modulo slab_count. At most 65535.
+  std::uint32_t slab_count = 4096;
+  std::uint32_t (*slab_of)(const model::EntityId& entity) = nullptr;
 };
 
 /// A security profile as the engine needs it.

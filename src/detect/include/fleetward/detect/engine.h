@@ -69,29 +69,31 @@ class Engine {
   Timestamp watermark() const;
   EngineStats stats() const;
 
-  // --- state. A checkpoint is: SaveCursor, SaveConfig when config_dirty, SaveSlab of each dirty slab. All of one
-  // checkpoint must be stored in one atomic batch. Restore into a new engine: LoadConfig, LoadCursor, every LoadSlab.
+  // --- state. Each slab's state is current as of some log position of its own (a fuzzy checkpoint), so slabs may be
+  // saved at different times. To restore into a new engine: LoadConfig with the configuration as of the replay's start,
+  // LoadCursor, then the log; each slab enters when the replay has reached the position it was saved at (HoldSlab and
+  // Reach do that), and gets no events from before. Configuration records of the log are simply applied again.
 
-  /// Things in one slab.
-  static constexpr std::uint32_t kSlabThings = 256;
-
-  bool config_dirty() const;
-  std::string SaveConfig() const;
-  /// Watermark, storms and what else is not a thing's; small.
-  std::string SaveCursor() const;
-  /// Slabs in use are 0 to slab_count() - 1.
-  std::uint32_t slab_count() const;
-  /// Slabs changed since MarkClean, ascending.
-  std::vector<std::uint32_t> DirtySlabs() const;
-  std::string SaveSlab(std::uint32_t slab) const;
-  /// What was saved is stored: forgets the marks. For checkpoints taken slab by slab there is MarkSlabClean.
-  void MarkClean();
-  void MarkSlabClean(std::uint32_t slab);
-
-  /// kCorrupt when the bytes make no sense, kInvalidArgument when the options differ in a way that state depends on.
-  Status LoadConfig(std::string_view bytes);
-  Status LoadCursor(std::string_view bytes);
+  std::uint32_t SlabOf(const model::EntityId& entity) const;
+  /// Slabs that changed since the last call, ascending. Watermarks and configuration change slabs too.
+  std::vector<std::uint32_t> TakeChangedSlabs();
+  /// Appends the state of a slab; nothing for a slab without things.
+  void SaveSlab(std::uint32_t slab, std::string& out) const;
+  /// Puts back a slab of the same configuration as now. kCorrupt when the bytes make no sense or were saved under
+  /// another configuration.
   Status LoadSlab(std::uint32_t slab, std::string_view bytes);
+  /// Keeps a saved slab until Reach(position). The latest bytes of a slab count.
+  void HoldSlab(std::uint32_t slab, std::string bytes, std::uint64_t position);
+  /// All records up to `position` have been applied, or are older than the replay: loads the held slabs that were
+  /// saved at or before it. Errors as LoadSlab's.
+  Status Reach(std::uint64_t position);
+
+  /// Profiles and custom metrics. Things are in their slabs.
+  std::string SaveConfig() const;
+  Status LoadConfig(std::string_view bytes);
+  /// Watermark and storms; small.
+  std::string SaveCursor() const;
+  Status LoadCursor(std::string_view bytes);
 
  private:
   class Impl;

@@ -24,7 +24,7 @@ struct ReportEvent {
   ThingRef thing;
   Timestamp time{};                        // when the edge received it
   const report::MetricReport* report = nullptr;
-  bool late = false;                       // known to be late (D6); the engine also finds out by itself
+  bool late = false;                       // behind the watermark when it came (D6); older than the thing's last is too
   bool spooled = false;                    // from the agent's spool (D15): never judged
   bool gap = false;                        // deltas cover an unknown time (reboot, wrap, lost reports): not judged
 };

@@ -69,7 +69,6 @@ struct Decision {
   model::ViolationEvent event;             // event.reason is the text made from the rest
   Cause cause = Cause::kDatapoints;
   Inputs inputs;                           // empty for kAlarmInvalidated
-  Timestamp alarm_start{};                 // time of the in-alarm event
   bool registered = true;
   /// Where to send alerts: the profile's at this moment. Valid during the call.
   const std::map<std::string, model::AlertTarget>* alert_targets = nullptr;
@@ -113,7 +112,10 @@ struct BehaviorExplanation {
   model::Behavior behavior;
   Verdict verdict = Verdict::kNoData;
   std::string why;                         // one sentence
-  model::MetricValue last_value;           // as last judged; lists only while violating
+  model::MetricValue last_value;           // counts and numbers, as last judged
+  std::uint32_t elements = 0;              // of the last list, at most 65535
+  std::uint32_t offending = 0;             // of these, on the wrong side
+  std::string example;                     // one of these, if it is a port or an IPv4 address
   std::optional<Timestamp> last_seen;      // when the metric last had a value, whole seconds
   std::int64_t covered_ms = 0;             // of the open window
   std::int64_t needed_ms = 0;

@@ -1,0 +1,228 @@
+// The engine's inside. Its parts: engine_config.cc (profiles, things, plans), engine_reports.cc (device-side metrics),
+// engine_buckets.cc (cloud-side metrics, time), engine_decide.cc (datapoints to decisions), engine_explain.cc,
+// engine_state.cc (checkpoints).
+#pragma once
+
+#include <bit>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "alarm/storm.h"
+#include "fleetward/detect/engine.h"
+#include "plan/plan.h"
+#include "state/thing.h"
+#include "state/thing_table.h"
+
+namespace fleetward::detect {
+
+inline constexpr std::int64_t kUnset = INT64_MIN;
+inline constexpr std::int64_t kSilenceSeconds = 2 * 24 * 3600;   // detect.md §4
+inline constexpr std::int64_t kUnobservedMs = 10'000;            // least jump of the watermark that is a gap
+inline constexpr std::size_t kMaxSources = 32;                   // source addresses kept of one bucket and thing
+
+/// Counts of a bucket that is not open yet, owned.
+struct PendingCounts {
+  model::EntityId entity;
+  std::string name;
+  std::int64_t time_ms = 0;
+  bool connected = false;
+  struct Deltas {
+    CounterDeltas numbers;             // source_ips unused
+    std::vector<model::IpAddress> source_ips;
+  };
+  Deltas deltas;
+  struct Dimension {
+    std::string name;
+    model::DimensionOperator op{};
+    Deltas deltas;
+  };
+  std::vector<Dimension> dimensions;
+};
+
+/// Addresses of the open bucket, by thing and dimension ("" or "IN:name").
+using SourceKey = std::pair<model::EntityId, std::string>;
+using Sources = std::map<SourceKey, std::vector<model::IpAddress>>;
+
+struct Slab {
+  std::vector<Thing*> things;
+  std::int64_t boundary_ms = kUnset;   // end of the open bucket
+  bool changed = false;
+  std::map<std::int64_t, std::vector<PendingCounts>> pending;  // by start of bucket
+  Sources sources;
+};
+
+/// One evaluation's figures, before anything is made a text.
+struct Observation {
+  std::int64_t time_ms = 0;
+  Verdict verdict = Verdict::kConforming;
+  std::uint64_t last = 0;              // for BehaviorState::last
+  Cause cause = Cause::kDatapoints;
+  std::int64_t window_start_ms = 0, window_end_ms = 0, covered_ms = 0;
+  bool scaled = false;
+  ListFinding list;
+};
+
+/// The port or IPv4 address that a ListSummary keeps of what was on the wrong side, as text; or empty.
+std::string ListExample(const PlanBehavior& behavior, std::uint64_t last);
+
+struct HeldSlab {
+  std::string bytes;
+  std::uint64_t position = 0;
+};
+
+class Engine::Impl {
+ public:
+  Impl(const Options& options, DecisionSink& sink);
+  ~Impl();
+
+  // engine_config.cc
+  void SetProfile(const ProfileConfig& config, Timestamp time);
+  void RemoveProfile(const model::SecurityProfileName& name, Timestamp time);
+  void SetCustomMetric(const CustomMetricConfig& config, Timestamp time);
+  void RemoveCustomMetric(const model::CustomMetricName& name, Timestamp time);
+  void SetThing(const ThingConfig& config, Timestamp time);
+  void RemoveThing(const model::EntityId& entity, Timestamp time);
+
+  // engine_reports.cc
+  void OnReport(const ReportEvent& event);
+
+  // engine_buckets.cc
+  void OnCounts(const CountsEvent& event);
+  void OnConnection(const ConnectionEvent& event);
+  void OnAllDisconnected(Timestamp time);
+  void OnClockStep(std::int64_t step_ms, Timestamp after);
+  void OnWatermark(Timestamp time);
+
+  // engine_explain.cc
+  std::vector<BehaviorExplanation> Explain(const model::EntityId& entity) const;
+  EngineStats stats() const;
+
+  // engine_state.cc
+  std::uint32_t SlabOf(const model::EntityId& entity) const;
+  std::vector<std::uint32_t> TakeChangedSlabs();
+  void SaveSlab(std::uint32_t slab, std::string& out) const;
+  Status LoadSlab(std::uint32_t slab, std::string_view bytes);
+  void HoldSlab(std::uint32_t slab, std::string bytes, std::uint64_t position);
+  Status Reach(std::uint64_t position);
+  std::string SaveConfig() const;
+  Status LoadConfig(std::string_view bytes);
+  std::string SaveCursor() const;
+  Status LoadCursor(std::string_view bytes);
+
+  const Thing* Find(const model::EntityId& entity) const { return table_.Find(entity); }
+  std::int64_t watermark_ms() const { return watermark_ms_; }
+
+ private:
+  // engine_config.cc
+  Thing* FindOrCreate(const ThingRef& ref);
+  Thing* Create(const model::EntityId& entity, std::string_view name, Cohort* cohort);
+  void Discard(Thing* thing);
+  Cohort* CohortOf(bool registered, std::vector<std::string> groups);
+  std::shared_ptr<const Plan> PlanFor(const Cohort& cohort);
+  void Recompile();
+  void Replan(Timestamp time);
+  std::unique_ptr<Migration> MakeMigration(const Cohort& cohort, std::shared_ptr<const Plan> from,
+                                           std::shared_ptr<const Plan> to) const;
+  Thing* Migrate(Thing* thing, const Migration& migration, Timestamp time);
+  void Release(Cohort* cohort);
+
+  // engine_reports.cc
+  void JudgeReport(Thing& thing, const ReportEvent& event);
+  void JudgeDeltas(Thing& thing, const ReportEvent& event, std::int64_t elapsed_ms, bool first, bool gap);
+  void CloseDelta(Thing& thing, const PlanWindow& window, const DeltaWindow::Closed& closed, std::int64_t time_ms);
+  void EarlyDelta(Thing& thing, const PlanWindow& window, const DeltaWindow& state, std::int64_t time_ms);
+  void JudgeCustom(Thing& thing, const Plan::Custom& custom, const report::CustomMetrics::View& value,
+                   std::int64_t time_ms);
+  void MarkLate(Thing& thing);
+
+  // engine_buckets.cc
+  void AddCounts(const CountsEvent& event, std::int64_t boundary_ms);
+  void AddToPanes(Thing& thing, const PlanWindow& window, const CounterDeltas* deltas, bool seen, std::int64_t time_ms);
+  void AddToSizes(Thing& thing, const PlanWindow& window, const CounterDeltas* deltas, bool seen, std::int64_t time_ms);
+  void AddToSources(Thing& thing, const PlanWindow& window, const CounterDeltas* deltas, std::int64_t time_ms);
+  void ClosePanes(Thing& thing, const PlanWindow& window, std::int64_t boundary_ms);
+  void CloseSizes(Thing& thing, const PlanWindow& window, std::int64_t boundary_ms);
+  void CloseSources(Thing& thing, const PlanWindow& window, std::int64_t boundary_ms);
+  void JudgeSize(Thing& thing, std::uint16_t index, const SizeWindow& state, const Observation& frame);
+  void JudgeOffline(Thing& thing, std::int64_t time_ms);
+  void CloseBucket(Slab& slab);
+  void CloseThing(Thing& thing, std::int64_t boundary_ms);
+  void BreakWindows(Slab& slab);
+  void MarkSeen(Thing& thing);
+  void TimeOutAlarms(Thing& thing, std::int64_t boundary_ms);
+  void DropSilentNames(Slab& slab, std::int64_t boundary_ms);
+  std::int64_t BucketMs() const { return std::int64_t{options_.bucket_seconds} * 1000; }
+  std::int64_t FloorBucket(std::int64_t ms) const;
+  Slab& SlabFor(const Thing& thing) { return slabs_[thing.slab]; }
+
+  // engine_state.cc
+  Status ReadSlab(std::uint32_t slab, std::string_view bytes);
+  Status ReadThing(ByteReader& in, std::uint32_t slab,
+                   const std::vector<std::pair<bool, std::vector<std::string>>>& cohorts,
+                   const std::vector<std::uint64_t>& signatures);
+
+  // engine_decide.cc. `value()` makes the MetricValue; it is called only when somebody wants it.
+  template <class MakeValue>
+  void Datapoint(Thing& thing, std::uint16_t index, const Observation& seen, MakeValue value);
+  template <class MakeValue>
+  void JudgeList(Thing& thing, std::uint16_t index, const ListFinding& finding, std::uint32_t example,
+                 std::int64_t time_ms, MakeValue value);
+  void Act(Thing& thing, std::uint16_t index, Transition transition, const Observation& seen,
+           const model::MetricValue& value);
+  void Raise(Thing& thing, std::uint16_t index, const Observation& seen, const model::MetricValue& value);
+  void Clear(Thing& thing, std::uint16_t index, const Observation& seen, const model::MetricValue& value);
+  void Invalidate(Thing& thing, std::uint16_t index, const Plan& plan, Cause cause, Timestamp time);
+  Decision MakeDecision(const Thing& thing, const PlanBehavior& behavior, const BehaviorState& state,
+                        model::ViolationEventType type, Cause cause, Timestamp time) const;
+
+  const Options options_;
+  DecisionSink& sink_;
+  StormLimiter storms_;
+  CustomMetrics customs_;
+  std::map<std::string, std::shared_ptr<const CompiledProfile>> profiles_;
+  std::map<std::vector<std::string>, std::shared_ptr<const Plan>> plans_;   // by names of profiles
+  std::map<std::pair<bool, std::vector<std::string>>, std::unique_ptr<Cohort>> cohorts_;
+  ThingTable table_;
+  std::vector<Slab> slabs_;
+  std::map<std::uint32_t, HeldSlab> held_;
+  std::int64_t watermark_ms_ = kUnset;
+  std::uint64_t unregistered_ = 0;
+  std::uint64_t alarms_ = 0;
+  EngineStats stats_;
+};
+
+template <class MakeValue>
+void Engine::Impl::Datapoint(Thing& thing, std::uint16_t index, const Observation& seen, MakeValue value) {
+  BehaviorState& state = thing.behavior(index);
+  const CompiledBehavior& code = *thing.plan().behaviors[index].code;
+  ++stats_.evaluations;
+  state.verdict = seen.verdict;
+  state.last = seen.last;
+  state.flags |= BehaviorState::kHasValue;
+  state.last_seen_s = static_cast<std::uint32_t>(seen.time_ms / 1000);
+  Transition transition = seen.verdict == Verdict::kViolating
+                              ? state.Violating(seen.time_ms, code.to_alarm)
+                              : state.Conforming(code.to_clear, seen.verdict == Verdict::kEmptyList);
+  if (transition != Transition::kNone) Act(thing, index, transition, seen, value());
+}
+
+template <class MakeValue>
+void Engine::Impl::JudgeList(Thing& thing, std::uint16_t index, const ListFinding& finding, std::uint32_t example,
+                             std::int64_t time_ms, MakeValue value) {
+  constexpr std::uint32_t kCap = 65535;
+  ListSummary summary{static_cast<std::uint16_t>(finding.elements < kCap ? finding.elements : kCap),
+                      static_cast<std::uint16_t>(finding.offending < kCap ? finding.offending : kCap), example};
+  Observation seen;
+  seen.time_ms = seen.window_start_ms = seen.window_end_ms = time_ms;
+  seen.verdict = finding.elements == 0    ? Verdict::kEmptyList
+                 : finding.offending != 0 ? Verdict::kViolating
+                                          : Verdict::kConforming;
+  if (seen.verdict == Verdict::kEmptyList) seen.cause = Cause::kEmptyList;
+  seen.last = std::bit_cast<std::uint64_t>(summary);
+  seen.list = finding;
+  Datapoint(thing, index, seen, value);
+}
+
+}  // namespace fleetward::detect
