@@ -29,7 +29,7 @@ class ResourceArn {
  private:
   void Append(std::string_view part) {
     if (long_.empty() && size_ + part.size() <= short_.size()) {
-      std::memcpy(short_.data() + size_, part.data(), part.size());
+      if (!part.empty()) std::memcpy(short_.data() + size_, part.data(), part.size());
       size_ += part.size();
     } else {
       if (long_.empty()) long_.assign(short_.data(), size_);
