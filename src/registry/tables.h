@@ -1,0 +1,32 @@
+// The registry's tables. Keys are store::OrderedKey unless said otherwise; index tables have empty values.
+// Formats: docs/storage-control-plane.md.
+#pragma once
+
+#include "fleetward/store/control_store.h"
+
+namespace fleetward::registry {
+
+using store::Table;
+
+inline constexpr Table kThings{"things", true};                         // name (plain)
+inline constexpr Table kThingsByType{"things_by_type"};                 // type, name
+inline constexpr Table kThingsByAttribute{"things_by_attribute"};       // attribute, value, name
+inline constexpr Table kThingTypes{"thing_types", true};                // name (plain)
+inline constexpr Table kThingGroups{"thing_groups", true};              // name (plain)
+inline constexpr Table kGroupChildren{"thing_group_children"};          // parent, child
+inline constexpr Table kGroupMembers{"thing_group_members", true};      // group, thing
+inline constexpr Table kGroupsOfThing{"thing_groups_of"};               // thing, group
+inline constexpr Table kCertificates{"certificates", true};             // id (plain)
+inline constexpr Table kCertificateBodies{"certificate_bodies"};        // id (plain): DER
+inline constexpr Table kCertificatesByTime{"certificates_by_time"};     // 8 bytes big-endian ms, then id
+inline constexpr Table kPrincipalThings{"principal_things", true};      // certificate id, thing
+inline constexpr Table kThingPrincipals{"thing_principals"};            // thing, certificate id
+inline constexpr Table kPolicies{"policies", true};                     // name (plain)
+inline constexpr Table kPoliciesByTime{"policies_by_time"};             // 8 bytes big-endian ms, then name
+inline constexpr Table kPolicyVersions{"policy_versions", true};        // name, 4 bytes big-endian number
+inline constexpr Table kPolicyTargets{"policy_targets", true};          // policy, target
+inline constexpr Table kTargetPolicies{"target_policies"};              // target, policy
+inline constexpr Table kTags{"tags", true};                             // resource ("thinggroup/x"), tag key: value
+inline constexpr Table kBillingGroups{"billing_groups", true};          // name (plain)
+
+}  // namespace fleetward::registry

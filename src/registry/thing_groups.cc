@@ -1,0 +1,272 @@
+#include "fleetward/registry/thing_groups.h"
+
+#include <algorithm>
+#include <set>
+
+#include "access.h"
+
+namespace fleetward::registry {
+namespace {
+
+using GroupName = model::ThingGroupName;
+
+Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected) {
+  if (!expected || *expected == group.version) return {};
+  return Error(Code::kVersionConflict,
+               "The version for thing group " + group.name.value() + " does not match the expected version.");
+}
+
+bool SameContent(const ThingGroup& group, const NewThingGroup& request) {
+  return group.parent == request.parent && group.description == request.description &&
+         group.attributes == request.attributes;
+}
+
+// The model gives CreateThingGroup neither ResourceNotFound nor LimitExceeded: all of this is InvalidRequest.
+Status CheckPlace(ConstReader reader, const std::string& parent, const Quotas& quotas) {
+  if (parent.empty()) return {};
+  FW_ASSIGN(auto found, FindThingGroup(reader, parent));
+  if (!found) return Error(Code::kInvalidArgument, "Parent thing group " + parent + " does not exist");
+  FW_ASSIGN(auto ancestors, AncestorsOf(reader, parent));
+  if (ancestors.size() + 2 > quotas.group_depth) {
+    return Error(Code::kInvalidArgument, "Thing group hierarchies may be at most " +
+                                             std::to_string(quotas.group_depth) + " levels deep");
+  }
+  FW_ASSIGN(auto children, PartsUnder(reader, kGroupChildren, parent));
+  if (children.size() >= quotas.children_per_group) {
+    return Error(Code::kInvalidArgument, "Thing group " + parent + " already has the maximum number of children (" +
+                                             std::to_string(quotas.children_per_group) + ")");
+  }
+  return {};
+}
+
+Result<std::string> RootOf(ConstReader reader, const std::string& group) {
+  FW_ASSIGN(auto ancestors, AncestorsOf(reader, group));
+  return ancestors.empty() ? group : ancestors.back();
+}
+
+Status AddMember(Transaction& tx, ChangeSet& changes, const Quotas& quotas, const std::string& group,
+                 const model::ThingName& thing) {
+  FW_ASSIGN(ThingGroup found, GetThingGroup(tx, group));
+  FW_ASSIGN(auto present, PartsUnder(tx, kGroupsOfThing, thing.value()));
+  if (std::find(present.begin(), present.end(), group) != present.end()) return {};
+  if (present.size() >= quotas.groups_per_thing) {
+    return Error(Code::kInvalidArgument, "Thing " + thing.value() + " is already in the maximum number of groups (" +
+                                             std::to_string(quotas.groups_per_thing) + ")");
+  }
+  FW_ASSIGN(std::string root, RootOf(tx, group));
+  for (const std::string& other : present) {
+    FW_ASSIGN(std::string other_root, RootOf(tx, other));
+    if (other_root != root) continue;
+    return Error(Code::kInvalidArgument, "Thing " + thing.value() + " is already in thing group " + other +
+                                             ", which is in the same hierarchy as " + group);
+  }
+  FW_TRY(PutLink(tx, kGroupMembers, kGroupsOfThing, group, thing.value()));
+  changes.Add(MembershipChanged{thing, found.name, true});
+  return {};
+}
+
+Status RemoveMember(Transaction& tx, ChangeSet& changes, const std::string& group, const model::ThingName& thing) {
+  FW_ASSIGN(bool member, HasLink(tx, kGroupMembers, group, thing.value()));
+  if (!member) return {};
+  FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group, thing.value()));
+  changes.Add(MembershipChanged{thing, GroupName(group), false});
+  return {};
+}
+
+// `group` and everything below it.
+Result<std::set<std::string>> Subtree(ConstReader reader, const std::string& group) {
+  std::set<std::string> found = {group};
+  std::vector<std::string> open = {group};
+  while (!open.empty()) {
+    std::string next = std::move(open.back());
+    open.pop_back();
+    FW_ASSIGN(auto children, PartsUnder(reader, kGroupChildren, next));
+    for (std::string& child : children) {
+      if (found.insert(child).second) open.push_back(std::move(child));
+    }
+  }
+  return found;
+}
+
+// A page of sorted names; the position is the last name given.
+Page<GroupName> PageOfNames(const std::set<std::string>& names, const std::string& prefix, const PageRequest& request) {
+  Page<GroupName> page;
+  auto next = request.after.empty() ? names.lower_bound(prefix) : names.upper_bound(request.after);
+  for (; next != names.end(); ++next) {
+    if (!next->starts_with(prefix)) break;
+    if (page.items.size() == request.limit) {
+      page.next = page.items.back().value();
+      break;
+    }
+    page.items.emplace_back(*next);
+  }
+  return page;
+}
+
+Result<Page<model::ThingName>> MembersOfSubtree(ConstReader reader, const std::string& group,
+                                                const PageRequest& request) {
+  // Groups go by name, so a page's end is found again whatever came or went in between.
+  FW_ASSIGN(auto groups, Subtree(reader, group));
+  Page<model::ThingName> page;
+  std::string last;
+  auto position = store::SplitOrderedKey(request.after);
+  bool resumes = position && position->size() == 2;
+  for (const std::string& name : groups) {
+    if (resumes && name < position->front()) continue;
+    std::string from = OrderedKey({name}), until = PrefixEnd(from);
+    if (resumes && name == position->front()) from = KeyAfter(request.after);
+    FW_TRY(reader.Scan(kGroupMembers, from, until, [&](std::string_view key, std::string_view) {
+      if (page.items.size() == request.limit) {
+        page.next = last;
+        return false;
+      }
+      auto parts = store::SplitOrderedKey(key);
+      if (parts) page.items.emplace_back(std::move(parts->back()));
+      last = key;
+      return true;
+    }));
+    if (!page.next.empty()) break;
+  }
+  return page;
+}
+
+}  // namespace
+
+Result<ThingGroup> ThingGroups::Create(std::string_view actor, const NewThingGroup& request) {
+  FW_TRY(CheckAttributes(request.attributes, context_.quotas.group_attributes, context_.quotas));
+  const std::string& name = request.name.value();
+  return Apply<ThingGroup>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<ThingGroup> {
+    FW_ASSIGN(auto present, FindThingGroup(tx, name));
+    if (present) {
+      if (SameContent(*present, request)) return std::move(*present);
+      return Error(Code::kAlreadyExists, "Thing group " + name + " already exists with different properties")
+          .WithField("resourceId", name)
+          .WithField("resourceArn", context_.arns.ThingGroup(name));
+    }
+    FW_TRY(CheckPlace(tx, request.parent, context_.quotas));
+    ThingGroup group{request.name, Id128::Random(), request.parent, request.description, request.attributes, 1,
+                     context_.clock.Now()};
+    FW_TRY(tx.Put(kThingGroups, name, Encode(group)));
+    FW_TRY(tx.Put(kGroupChildren, OrderedKey({group.parent, name}), ""));
+    FW_TRY(PutTags(tx, GroupTarget(name), request.tags));
+    changes.Add(ThingGroupChanged{group.name, std::nullopt, group});
+    return group;
+  });
+}
+
+Result<ThingGroupDescription> ThingGroups::Describe(const GroupName& name) const {
+  return store::ReadFor<ThingGroupDescription>(context_.store,
+                                               [&](ConstReader reader) -> Result<ThingGroupDescription> {
+    ThingGroupDescription description;
+    FW_ASSIGN(description.group, GetThingGroup(reader, name.value()));
+    FW_ASSIGN(auto ancestors, AncestorsOf(reader, name.value()));
+    description.root_to_parent.reserve(ancestors.size());
+    for (auto it = ancestors.rbegin(); it != ancestors.rend(); ++it) description.root_to_parent.emplace_back(*it);
+    return description;
+  });
+}
+
+Result<Page<GroupName>> ThingGroups::List(const ThingGroupFilter& filter, const PageRequest& request) const {
+  return store::ReadFor<Page<GroupName>>(context_.store, [&](ConstReader reader) -> Result<Page<GroupName>> {
+    if (!filter.parent.empty()) {
+      FW_ASSIGN(ThingGroup parent, GetThingGroup(reader, filter.parent));
+      if (filter.recursive.value_or(false)) {
+        FW_ASSIGN(auto names, Subtree(reader, filter.parent));
+        names.erase(filter.parent);
+        return PageOfNames(names, filter.name_prefix, request);
+      }
+    }
+    if (!filter.parent.empty() || !filter.recursive.value_or(true)) {
+      FW_ASSIGN(auto children, PartsUnder(reader, kGroupChildren, filter.parent));
+      return PageOfNames({children.begin(), children.end()}, filter.name_prefix, request);
+    }
+    return PageOf<GroupName>(reader, kThingGroups, filter.name_prefix, PrefixEnd(filter.name_prefix), request,
+                             [](std::string_view key, std::string_view) -> Result<std::optional<GroupName>> {
+                               return std::optional<GroupName>(GroupName(key));
+                             });
+  });
+}
+
+Result<std::int64_t> ThingGroups::Update(std::string_view actor, const GroupName& name,
+                                         const ThingGroupUpdate& update) {
+  return Apply<std::int64_t>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<std::int64_t> {
+    FW_ASSIGN(ThingGroup before, GetThingGroup(tx, name.value()));
+    FW_TRY(CheckVersion(before, update.expected_version));
+    ThingGroup now = before;
+    if (update.description) now.description = *update.description;
+    if (update.attributes) now.attributes = UpdatedAttributes(before.attributes, *update.attributes, update.merge);
+    FW_TRY(CheckAttributes(now.attributes, context_.quotas.group_attributes, context_.quotas));
+    ++now.version;
+    FW_TRY(tx.Put(kThingGroups, name.value(), Encode(now)));
+    changes.Add(ThingGroupChanged{name, std::move(before), now});
+    return now.version;
+  });
+}
+
+Status ThingGroups::Delete(std::string_view actor, const GroupName& name,
+                           std::optional<std::int64_t> expected_version) {
+  Status deleted = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
+    FW_ASSIGN(auto group, FindThingGroup(tx, name.value()));
+    if (!group) return {};
+    FW_TRY(CheckVersion(*group, expected_version));
+    FW_ASSIGN(bool children, AnyUnder(tx, kGroupChildren, name.value()));
+    if (children) {
+      return Error(Code::kInvalidArgument, "Cannot delete thing group : " + name.value() +
+                                               " when there are still child groups attached to it");
+    }
+    FW_ASSIGN(auto members, PartsUnder(tx, kGroupMembers, name.value()));
+    for (const std::string& member : members) {
+      FW_TRY(RemoveMember(tx, changes, name.value(), model::ThingName(member)));
+    }
+    FW_TRY(DetachAllPolicies(tx, changes, GroupTarget(name.value())));
+    FW_TRY(tx.Erase(kThingGroups, name.value()));
+    FW_TRY(tx.Erase(kGroupChildren, OrderedKey({group->parent, name.value()})));
+    FW_TRY(EraseTags(tx, GroupTarget(name.value())));
+    changes.Add(ThingGroupChanged{name, std::move(group), std::nullopt});
+    return {};
+  });
+  if (deleted.ok()) context_.enforcement.Settle();
+  return deleted;
+}
+
+Status ThingGroups::AddThing(std::string_view actor, const GroupName& group, const model::ThingName& thing) {
+  return UpdateForThing(actor, thing, {group.value()}, {});
+}
+
+Status ThingGroups::RemoveThing(std::string_view actor, const GroupName& group, const model::ThingName& thing) {
+  return UpdateForThing(actor, thing, {}, {group.value()});
+}
+
+Status ThingGroups::UpdateForThing(std::string_view actor, const model::ThingName& thing,
+                                   const std::vector<std::string>& add, const std::vector<std::string>& remove) {
+  Status updated = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
+    FW_ASSIGN(Thing found, GetThing(tx, thing.value()));
+    for (const std::string& group : remove) {
+      FW_ASSIGN(ThingGroup present, GetThingGroup(tx, group));
+      FW_TRY(RemoveMember(tx, changes, present.name.value(), thing));
+    }
+    for (const std::string& group : add) FW_TRY(AddMember(tx, changes, context_.quotas, group, thing));
+    return {};
+  });
+  if (updated.ok()) context_.enforcement.Settle();
+  return updated;
+}
+
+Result<Page<model::ThingName>> ThingGroups::ListThings(const GroupName& group, bool recursive,
+                                                       const PageRequest& page) const {
+  return store::ReadFor<Page<model::ThingName>>(context_.store,
+                                                [&](ConstReader reader) -> Result<Page<model::ThingName>> {
+    FW_ASSIGN(ThingGroup found, GetThingGroup(reader, group.value()));
+    if (recursive) return MembersOfSubtree(reader, found.name.value(), page);
+    return PageOfParts<model::ThingName>(reader, kGroupMembers, group.value(), page);
+  });
+}
+
+Result<Page<GroupName>> ThingGroups::ListForThing(const model::ThingName& thing, const PageRequest& page) const {
+  return store::ReadFor<Page<GroupName>>(context_.store, [&](ConstReader reader) -> Result<Page<GroupName>> {
+    FW_ASSIGN(Thing found, GetThing(reader, thing.value()));
+    return PageOfParts<GroupName>(reader, kGroupsOfThing, thing.value(), page);
+  });
+}
+
+}  // namespace fleetward::registry
