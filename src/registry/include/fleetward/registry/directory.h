@@ -55,7 +55,7 @@ class Directory final : public ChangeListener {
   bool IsAttached(const policy::Fingerprint& fingerprint, std::string_view thing_name) const;
   /// The thing's groups and all their ancestors, each once, sorted. Empty for unregistered things.
   std::vector<model::ThingGroupName> GroupsOf(std::string_view thing_name) const;
-  /// The names behind an entity is not kept; names are listed with their ids. `fn` runs under the lock.
+  /// Every registered thing. `fn` runs under the lock: be quick, call nothing of this object.
   void ForEachThing(const std::function<void(std::string_view name, model::EntityId entity)>& fn) const;
 
   std::size_t thing_count() const;

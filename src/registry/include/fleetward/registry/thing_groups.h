@@ -14,29 +14,29 @@
 namespace fleetward::registry {
 
 struct NewThingGroup {
-  model::ThingGroupName name;
-  std::string parent;
-  std::string description;
-  Attributes attributes;
-  Attributes tags;
+  model::ThingGroupName name{};
+  std::string parent{};
+  std::string description{};
+  Attributes attributes{};
+  Attributes tags{};
 };
 
 struct ThingGroupUpdate {
-  std::optional<std::string> description;
-  std::optional<Attributes> attributes;
+  std::optional<std::string> description{};
+  std::optional<Attributes> attributes{};
   bool merge = false;
-  std::optional<std::int64_t> expected_version;
+  std::optional<std::int64_t> expected_version{};
 };
 
 struct ThingGroupDescription {
   ThingGroup group;
-  std::vector<model::ThingGroupName> root_to_parent;
+  std::vector<model::ThingGroupName> root_to_parent{};
 };
 
 struct ThingGroupFilter {
-  std::string parent;
-  std::string name_prefix;
-  std::optional<bool> recursive;  // absent: all groups without a parent given, direct children with one
+  std::string parent{};
+  std::string name_prefix{};
+  std::optional<bool> recursive{};  // absent: all groups without a parent given, direct children with one
 };
 
 class ThingGroups {

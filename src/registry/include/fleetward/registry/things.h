@@ -13,25 +13,25 @@
 namespace fleetward::registry {
 
 struct NewThing {
-  model::ThingName name;
-  std::string type;
-  std::string billing_group;
-  Attributes attributes;
+  model::ThingName name{};
+  std::string type{};
+  std::string billing_group{};
+  Attributes attributes{};
 };
 
 struct ThingUpdate {
-  std::optional<Attributes> attributes;
+  std::optional<Attributes> attributes{};
   bool merge = false;  // true: add to the present ones, an empty value removes; false: replace all
-  std::optional<std::string> type;
+  std::optional<std::string> type{};
   bool remove_type = false;
-  std::optional<std::int64_t> expected_version;
+  std::optional<std::int64_t> expected_version{};
 };
 
 /// At most one of attribute and type may be set.
 struct ThingFilter {
-  std::string type;
-  std::string attribute_name;
-  std::string attribute_value;
+  std::string type{};
+  std::string attribute_name{};
+  std::string attribute_value{};
   bool attribute_value_is_prefix = false;
 };
 
@@ -63,10 +63,10 @@ class Things {
 };
 
 struct NewThingType {
-  std::string name;
-  std::string description;
-  std::vector<std::string> searchable_attributes;
-  Attributes tags;
+  std::string name{};
+  std::string description{};
+  std::vector<std::string> searchable_attributes{};
+  Attributes tags{};
 };
 
 class ThingTypes {
