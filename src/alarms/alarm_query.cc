@@ -1,0 +1,135 @@
+#include "fleetward/alarms/alarm_query.h"
+
+#include <algorithm>
+
+#include "fleetward/alarms/codec.h"
+#include "fleetward/base/encoding.h"
+#include "fleetward/telemetry/violation_store.h"
+
+namespace fleetward::alarms {
+namespace {
+
+constexpr auto kKept = std::chrono::hours(24 * 30);
+
+// The behavior's part of a filter; verification is asked for later, because it costs a read.
+template <class V>
+bool Matches(const ViolationFilter& filter, const V& v) {
+  if (filter.thing && *filter.thing != v.thing_name) return false;
+  if (filter.profile && *filter.profile != v.profile) return false;
+  if (filter.criteria_type) {
+    if (!v.behavior.criteria || v.behavior.criteria->type() != *filter.criteria_type) return false;
+  }
+  return !filter.suppressed || *filter.suppressed == v.behavior.suppress_alerts.value_or(false);
+}
+
+std::string PageKey(Timestamp time, const model::ViolationId& id, std::uint8_t type) {
+  std::string key;
+  ByteWriter w(key);
+  w.SignedVarint(ToMillis(time));
+  w.Raw(id.Bytes());
+  w.U8(type);
+  return key;
+}
+
+Result<telemetry::EventKey> ParsePageKey(std::string_view text) {
+  ByteReader r(text);
+  telemetry::EventKey key;
+  key.time = FromMillis(r.SignedVarint());
+  auto id = Id128::FromBytes(r.Raw(16));
+  key.type = static_cast<model::ViolationEventType>(r.U8());
+  if (!r.ok() || !r.AtEnd() || !id) return Error(Code::kInvalidArgument, "nextToken is not valid");
+  key.violation = *id;
+  return key;
+}
+
+}  // namespace
+
+Result<ActivePage> AlarmQuery::Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const {
+  std::vector<model::ActiveViolation> all;
+  Status fault;
+  FW_TRY(telemetry::ScanActive(store_, [&](const model::ViolationId&, std::string_view value) {
+    auto violation = DecodeActive(value);
+    if (!violation.ok()) {
+      fault = violation.error();
+      return false;
+    }
+    if (Matches(filter, *violation)) all.push_back(std::move(*violation));
+    return true;
+  }));
+  FW_TRY(fault);
+  // Newest first; start time and id make the order total and stable between pages.
+  auto order = [](const model::ActiveViolation& v) { return std::pair(v.start_time, v.violation_id); };
+  std::sort(all.begin(), all.end(), [&](const auto& a, const auto& b) { return order(a) > order(b); });
+  auto begin = all.begin();
+  if (!from.empty()) {
+    FW_ASSIGN(telemetry::EventKey last, ParsePageKey(from));
+    begin = std::find_if(all.begin(), all.end(),
+                         [&](const auto& v) { return order(v) < std::pair(last.time, last.violation); });
+  }
+  ActivePage page;
+  for (; begin != all.end(); ++begin) {
+    Verification verification = verifications_.Get(begin->violation_id);
+    if (filter.verification && *filter.verification != verification.state) continue;
+    if (page.items.size() == limit) {
+      page.next = PageKey(page.items.back().start_time, page.items.back().violation_id, 0);
+      break;
+    }
+    begin->verification = verification.state;
+    begin->verification_description = verification.description;
+    page.items.push_back(std::move(*begin));
+  }
+  return page;
+}
+
+Result<EventPage> AlarmQuery::Events(const ViolationFilter& filter, Timestamp start, Timestamp end,
+                                     std::string_view from, std::size_t limit) const {
+  std::optional<telemetry::EventKey> before;
+  if (!from.empty()) {
+    FW_ASSIGN(before, ParsePageKey(from));
+  }
+  EventPage page;
+  Status fault;
+  // A thing's name may have belonged to several entities over time, so the filter looks at names.
+  FW_TRY(telemetry::ScanEvents(store_, start, end, before, std::nullopt,
+                               [&](const telemetry::EventKey&, std::string_view value) {
+                                 auto event = DecodeEvent(value);
+                                 if (!event.ok()) {
+                                   fault = event.error();
+                                   return false;
+                                 }
+                                 if (!Matches(filter, *event)) return true;
+                                 Verification verification = verifications_.Get(event->violation_id);
+                                 if (filter.verification && *filter.verification != verification.state) return true;
+                                 if (page.items.size() == limit) {
+                                   const model::ViolationEvent& last = page.items.back().event;
+                                   page.next = PageKey(last.time, last.violation_id,
+                                                       static_cast<std::uint8_t>(last.type));
+                                   return false;
+                                 }
+                                 page.items.push_back({std::move(*event), std::move(verification)});
+                                 return true;
+                               }));
+  FW_TRY(fault);
+  return page;
+}
+
+Result<std::optional<model::ActiveViolation>> AlarmQuery::FindActive(const model::ViolationId& id) const {
+  FW_ASSIGN(auto row, telemetry::GetActive(store_, id));
+  if (!row) return std::optional<model::ActiveViolation>();
+  FW_ASSIGN(model::ActiveViolation violation, DecodeActive(*row));
+  return std::optional(std::move(violation));
+}
+
+Result<bool> AlarmQuery::Known(const model::ViolationId& id, Timestamp now) const {
+  FW_ASSIGN(auto active, telemetry::GetActive(store_, id));
+  if (active) return true;
+  bool found = false;
+  FW_TRY(telemetry::ScanEvents(store_, now - kKept, now + std::chrono::hours(24), std::nullopt, std::nullopt,
+                               [&](const telemetry::EventKey& key, std::string_view) {
+                                 found = key.violation == id;
+                                 return !found;
+                               }));
+  return found;
+}
+
+}  // namespace fleetward::alarms

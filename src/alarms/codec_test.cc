@@ -1,0 +1,55 @@
+#include "fleetward/alarms/codec.h"
+
+#include <gtest/gtest.h>
+
+namespace fleetward::alarms {
+namespace {
+
+model::ViolationEvent Event() {
+  model::ViolationEvent e;
+  e.violation_id = Id128{1, 2};
+  e.entity = Id128{3, 4};
+  e.thing_name = model::ThingName("thing\n\xc3\xa9");
+  e.profile = model::SecurityProfileName("P");
+  e.behavior.name = model::BehaviorName("b");
+  e.behavior.metric = "aws:all-bytes-out";
+  e.metric_value = model::Count{7};
+  e.type = model::ViolationEventType::kAlarmCleared;
+  e.time = FromMillis(1700000000123);
+  e.reason = "because";
+  return e;
+}
+
+TEST(ViolationCodec, EventsRoundTrip) {
+  auto back = DecodeEvent(EncodeEvent(Event())).value();
+  EXPECT_EQ(back.violation_id, Event().violation_id);
+  EXPECT_EQ(back.thing_name, Event().thing_name);
+  EXPECT_EQ(back.behavior, Event().behavior);
+  EXPECT_EQ(back.metric_value, Event().metric_value);
+  EXPECT_EQ(back.type, Event().type);
+  EXPECT_EQ(back.time, Event().time);
+  EXPECT_EQ(back.reason, "because");
+  EXPECT_FALSE(back.confidence);
+}
+
+TEST(ViolationCodec, NoValueAndConfidenceRoundTrip) {
+  auto e = Event();
+  e.metric_value = {};
+  e.confidence = model::ConfidenceLevel::kHigh;
+  auto back = DecodeEvent(EncodeEvent(e)).value();
+  EXPECT_EQ(back.metric_value, model::MetricValue());
+  EXPECT_EQ(back.confidence, model::ConfidenceLevel::kHigh);
+}
+
+TEST(ViolationCodec, ShortBytesAreCorruptAtEveryLength) {
+  std::string bytes = EncodeEvent(Event());
+  for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(DecodeEvent(bytes.substr(0, i)).ok()) << i;
+  model::ActiveViolation a;
+  a.behavior.name = model::BehaviorName("b");
+  bytes = EncodeActive(a);
+  EXPECT_TRUE(DecodeActive(bytes).ok());
+  for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(DecodeActive(bytes.substr(0, i)).ok()) << i;
+}
+
+}  // namespace
+}  // namespace fleetward::alarms

@@ -1,0 +1,58 @@
+// ListActiveViolations and ListViolationEvents (detect.md §4): newest first, with the API's filters.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fleetward/alarms/verification.h"
+#include "fleetward/base/result.h"
+#include "fleetward/model/violation.h"
+#include "fleetward/store/block_store.h"
+
+namespace fleetward::alarms {
+
+/// Absent members do not filter.
+struct ViolationFilter {
+  std::optional<model::ThingName> thing;
+  std::optional<model::SecurityProfileName> profile;
+  std::optional<model::CriteriaType> criteria_type;
+  std::optional<bool> suppressed;  // true: only those without alerts; false: only the others
+  std::optional<model::VerificationState> verification;
+};
+
+struct ActivePage {
+  std::vector<model::ActiveViolation> items;
+  std::optional<std::string> next;
+};
+
+struct ListedEvent {
+  model::ViolationEvent event;
+  Verification verification;
+};
+struct EventPage {
+  std::vector<ListedEvent> items;
+  std::optional<std::string> next;
+};
+
+/// Thread-safe.
+class AlarmQuery {
+ public:
+  AlarmQuery(const store::BlockStore& store, const VerificationBook& verifications)
+      : store_(store), verifications_(verifications) {}
+
+  /// `from` is a page's `next` or empty. Errors: kInvalidArgument (no such `from`), kIo, kCorrupt.
+  Result<ActivePage> Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const;
+  Result<EventPage> Events(const ViolationFilter& filter, Timestamp start, Timestamp end, std::string_view from,
+                           std::size_t limit) const;
+  /// An alarm that is on, by id.
+  Result<std::optional<model::ActiveViolation>> FindActive(const model::ViolationId& id) const;
+  /// Whether any event of this violation is still kept.
+  Result<bool> Known(const model::ViolationId& id, Timestamp now) const;
+
+ private:
+  const store::BlockStore& store_;
+  const VerificationBook& verifications_;
+};
+
+}  // namespace fleetward::alarms
