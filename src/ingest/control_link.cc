@@ -1,0 +1,104 @@
+#include "control_link.h"
+
+#include <unistd.h>
+
+#include "fleetward/base/file.h"
+#include "fleetward/base/log.h"
+#include "fleetward/report/edge_command.h"
+
+namespace fleetward::ingest {
+
+ControlLink::ControlLink(Options options, std::function<void()> on_connected, CounterRegistry& counters)
+    : options_(std::move(options)),
+      on_connected_(std::move(on_connected)),
+      answers_sent_(counters.AddCounter("fleetward_answers_total", "Answers published to devices.")),
+      answers_lost_(counters.AddCounter("fleetward_answers_lost_total", "Answers lost because the broker was away.")) {}
+
+ControlLink::~ControlLink() { Stop(); }
+
+void ControlLink::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void ControlLink::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  thread_.join();
+  if (client_) {
+    client_->Disconnect();
+    client_->StopThread();
+  }
+}
+
+// The client is made once: threads that Send never see it change.
+Status ControlLink::Open() {
+  if (!client_) {
+    FW_ASSIGN(std::string secret, ReadFile(options_.secret_file, 4096));
+    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+    mqtt::ClientOptions options;
+    options.unix_socket = options_.socket;
+    options.client_id = "fleetward-server-" + std::to_string(getpid());
+    options.username = "fleetward";
+    options.password = secret;
+    options.keep_alive_seconds = 30;
+    FW_ASSIGN(client_, mqtt::Client::Create(std::move(options), *this));
+    client_->StartThread();
+  }
+  return client_->Connect();
+}
+
+// Connects, and again whenever the broker went away.
+void ControlLink::Run() {
+  std::unique_lock lock(mutex_);
+  bool complained = false;
+  while (!stopping_) {
+    if (down_) {
+      down_ = false;
+      lock.unlock();
+      Status opened = Open();
+      lock.lock();
+      if (!opened.ok()) {
+        if (!complained) log::Warning("control-link-down", {{"error", opened.error().ToString()}});
+        complained = true;
+        down_ = true;
+      } else {
+        complained = false;
+      }
+    }
+    wake_.wait_for(lock, std::chrono::milliseconds(200), [this] { return stopping_; });
+  }
+}
+
+void ControlLink::OnConnect(int return_code) {
+  if (return_code != 0) {
+    log::Error("control-link-refused", {{"code", return_code}});
+    return;
+  }
+  connected_.store(true, std::memory_order_release);
+  log::Info("control-link-up");
+  on_connected_();
+}
+
+void ControlLink::OnDisconnect(const std::string& reason) {
+  if (connected_.exchange(false)) log::Warning("control-link-lost", {{"reason", reason}});
+  std::lock_guard lock(mutex_);
+  down_ = true;
+}
+
+void ControlLink::Send(const std::string& topic, std::string_view payload) {
+  if (connected() && client_->Publish(topic, payload, 0).ok()) {
+    answers_sent_.Add();
+  } else {
+    answers_lost_.Add();
+  }
+}
+
+bool ControlLink::Command(std::string_view payload) {
+  return connected() && client_->Publish(std::string(report::kControlTopic), payload, 0).ok();
+}
+
+}  // namespace fleetward::ingest

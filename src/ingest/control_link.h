@@ -1,0 +1,59 @@
+// The server's own connection to the broker, over its private listener: answers to devices and commands to the edge.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "fleetward/base/counters.h"
+#include "fleetward/ingest/answers.h"
+#include "fleetward/mqtt/client.h"
+
+namespace fleetward::ingest {
+
+class ControlLink final : public AnswerSink, private mqtt::Handler {
+ public:
+  struct Options {
+    std::string socket;
+    std::string secret_file;
+  };
+  /// `on_connected` runs on the client's thread after each connect.
+  ControlLink(Options options, std::function<void()> on_connected, CounterRegistry& counters);
+  ~ControlLink() override;
+
+  void Start();
+  void Stop();
+
+  void Send(const std::string& topic, std::string_view payload) override;
+  /// Publishes an EdgeCommand. False when the broker is away.
+  bool Command(std::string_view payload);
+  bool connected() const { return connected_.load(std::memory_order_acquire); }
+
+ private:
+  void Run();
+  Status Open();
+  void OnConnect(int return_code) override;
+  void OnDisconnect(const std::string& reason) override;
+  void OnMessage(const mqtt::Message&) override {}
+  void OnPublished(int) override {}
+  void OnSubscribed(int, int) override {}
+
+  const Options options_;
+  std::function<void()> on_connected_;
+  Counter& answers_sent_;
+  Counter& answers_lost_;
+  std::unique_ptr<mqtt::Client> client_;
+  std::atomic<bool> connected_{false};
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool down_ = true;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace fleetward::ingest

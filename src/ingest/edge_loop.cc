@@ -1,0 +1,211 @@
+#include "edge_loop.h"
+
+#include <algorithm>
+
+#include "fleetward/base/log.h"
+
+namespace fleetward::ingest {
+namespace {
+
+constexpr Millis kPoll{250};
+constexpr std::int64_t kSilentMs = 5000;  // D2
+constexpr Millis kSyncRetry{200};
+
+void SetTime(Record& record, std::int64_t time_ms) {
+  std::visit(
+      [time_ms](auto& r) {
+        if constexpr (requires { r.time_ms; }) r.time_ms = time_ms;
+      },
+      record);
+}
+
+}  // namespace
+
+EdgeLoop::EdgeLoop(bus::FrameListener& listener, store::EventLog& log, FrameConverter& converter, const Clock& clock,
+                   Callbacks callbacks, CounterRegistry& counters)
+    : listener_(listener),
+      log_(log),
+      converter_(converter),
+      clock_(clock),
+      callbacks_(std::move(callbacks)),
+      syncs_(counters.AddCounter("fleetward_log_syncs_total", "Group commits of the event log.")),
+      sync_failures_(counters.AddCounter("fleetward_log_sync_failures_total", "Group commits that failed.")) {}
+
+EdgeLoop::~EdgeLoop() { Stop(); }
+
+void EdgeLoop::Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms) {
+  progress_ = std::move(progress);
+  watermark_ms_ = watermark_ms;
+  thread_ = std::thread([this] { Run(); });
+}
+
+void EdgeLoop::Stop() {
+  if (!thread_.joinable()) return;
+  stopping_ = true;
+  listener_.Wake();
+  thread_.join();
+}
+
+void EdgeLoop::Configure(std::vector<Record> records) {
+  {
+    std::lock_guard lock(mutex_);
+    for (Record& record : records) configuration_.push_back(std::move(record));
+  }
+  listener_.Wake();
+}
+
+bool EdgeLoop::WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most) {
+  std::unique_lock lock(mutex_);
+  return applied_changed_.wait_for(lock, at_most, [&] {
+    return std::all_of(applied_.begin(), applied_.end(), [&](const auto& edge) { return edge.second >= version; });
+  });
+}
+
+void EdgeLoop::Run() {
+  while (!stopping_) {
+    std::int64_t before = clock_.MonotonicMillis();
+    auto polled = listener_.Poll(kPoll);
+    if (!polled.ok()) {
+      log::Error("ingest-socket-failed", {{"error", polled.error().ToString()}});
+      std::this_thread::sleep_for(kPoll);
+      continue;
+    }
+    std::int64_t waited = std::min(clock_.MonotonicMillis() - before, kPoll.count());
+    batch_ = std::make_shared<LogBatch>();
+    TakeConfiguration();
+    for (const bus::EdgeBatch& batch : *polled) Take(batch);
+    AdvanceWatermark(waited, polled->empty());
+    if (batch_->size() > 0 && !MakeDurable()) return;
+    PublishApplied();
+  }
+}
+
+void EdgeLoop::Emit(const Record& record) {
+  scratch_.clear();
+  EncodeLogRecord(record, scratch_);
+  batch_->Add(scratch_);
+}
+
+void EdgeLoop::TakeConfiguration() {
+  std::vector<Record> records;
+  {
+    std::lock_guard lock(mutex_);
+    records.swap(configuration_);
+  }
+  std::int64_t now = std::max(ToMillis(clock_.Now()), watermark_ms_);
+  for (Record& record : records) {
+    SetTime(record, now);
+    Emit(record);
+  }
+}
+
+void EdgeLoop::OnHello(bus::EdgeConnection connection, const report::HelloFrame& hello) {
+  Edge edge;
+  edge.plugin_start = hello.plugin_start;
+  edge.clock_ms = hello.event_time_ms;
+  auto known = progress_.find(hello.plugin_start);
+  if (known == progress_.end()) {
+    Emit(EdgeStartRecord{hello.plugin_start, hello.event_time_ms});
+    Emit(EdgeProgressRecord{hello.plugin_start, 0});
+    known = progress_.emplace(hello.plugin_start, 0).first;
+  }
+  edge.seq = known->second;
+  log::Info("edge-connected", {{"edge", hello.edge_id}, {"resume_after", edge.seq}, {"next", hello.next_seq}});
+  connections_.insert_or_assign(connection, edge);
+  edges_ = static_cast<std::uint32_t>(connections_.size());
+  listener_.Welcome(connection, edge.seq);
+}
+
+void EdgeLoop::Take(const bus::EdgeBatch& batch) {
+  if (batch.hello) OnHello(batch.connection, *batch.hello);
+  auto found = connections_.find(batch.connection);
+  if (found != connections_.end()) {
+    Edge& edge = found->second;
+    for (const report::RawFrame& frame : batch.frames) {
+      if (frame.seq <= edge.seq) continue;  // sent again after a reconnect, and in the log already
+      auto news = converter_.Convert(frame, [this](const Record& record) { Emit(record); });
+      if (!news.ok()) {
+        log::Error("edge-frame-corrupt", {{"error", news.error().ToString()}, {"sequence", frame.seq}});
+        continue;
+      }
+      edge.seq = frame.seq;
+      edge.fresh = true;
+      edge.silent_ms = 0;
+      if (news->clock_ms != 0) edge.clock_ms = news->clock_ms;
+      watermark_ms_ += news->step_ms;
+      if (news->applied_version != 0) edge.applied = news->applied_version;
+      if (news->reload) callbacks_.reload();
+    }
+    if (edge.fresh) Emit(EdgeProgressRecord{edge.plugin_start, edge.seq});
+  }
+  if (batch.closed && connections_.erase(batch.connection) > 0) {
+    edges_ = static_cast<std::uint32_t>(connections_.size());
+    log::Warning("edge-lost");
+  }
+}
+
+// D2: the least clock of the live edges; with none for a while, the server's own.
+void EdgeLoop::AdvanceWatermark(std::int64_t waited_ms, bool idle) {
+  std::int64_t least = 0;
+  bool live = false;
+  for (auto& [connection, edge] : connections_) {
+    if (!edge.fresh && idle) edge.silent_ms += waited_ms;
+    if (edge.silent_ms >= kSilentMs) continue;
+    least = live ? std::min(least, edge.clock_ms) : edge.clock_ms;
+    live = true;
+  }
+  without_edge_ms_ = live ? 0 : without_edge_ms_ + (idle ? waited_ms : 0);
+  if (!live) {
+    if (without_edge_ms_ < kSilentMs) return;
+    std::int64_t now = ToMillis(clock_.Now());
+    if (now < watermark_ms_ + 1000) return;
+    least = now;
+  }
+  if (least <= watermark_ms_) return;
+  watermark_ms_ = least;
+  Emit(WatermarkRecord{least});
+}
+
+// Nothing is acknowledged or handed on before it survives a crash. While the disk is full, edges keep their frames.
+bool EdgeLoop::MakeDurable() {
+  std::vector<std::string_view> records;
+  records.reserve(batch_->size());
+  for (std::size_t i = 0; i < batch_->size(); ++i) records.push_back(batch_->Record(i));
+  for (bool appended = false;;) {
+    Status done;
+    if (!appended) {
+      auto first = log_.Append(records);
+      if (first.ok()) {
+        batch_->first = *first;
+        appended = true;
+      } else {
+        done = first.error();
+      }
+    }
+    if (appended) done = log_.Sync();
+    if (done.ok()) break;
+    if (healthy_.exchange(false)) log::Error("log-unwritable", {{"error", done.error().ToString()}});
+    sync_failures_.Add();
+    if (stopping_) return false;
+    std::this_thread::sleep_for(kSyncRetry);
+  }
+  if (!healthy_.exchange(true)) log::Info("log-writable-again");
+  syncs_.Add();
+  for (auto& [connection, edge] : connections_) {
+    if (!edge.fresh) continue;
+    progress_[edge.plugin_start] = edge.seq;
+    listener_.Ack(connection, edge.seq);
+    edge.fresh = false;
+  }
+  callbacks_.deliver(std::move(batch_));
+  return true;
+}
+
+void EdgeLoop::PublishApplied() {
+  std::lock_guard lock(mutex_);
+  applied_.clear();
+  for (const auto& [connection, edge] : connections_) applied_[connection] = edge.applied;
+  applied_changed_.notify_all();
+}
+
+}  // namespace fleetward::ingest

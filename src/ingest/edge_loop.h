@@ -1,0 +1,89 @@
+// The one thread that appends to the event log: edge frames and configuration in, durable batches out.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fleetward/base/clock.h"
+#include "fleetward/base/counters.h"
+#include "fleetward/bus/frame_listener.h"
+#include "fleetward/ingest/record.h"
+#include "fleetward/store/event_log.h"
+#include "frame_converter.h"
+#include "shard.h"
+
+namespace fleetward::ingest {
+
+class EdgeLoop {
+ public:
+  struct Callbacks {
+    std::function<void(std::shared_ptr<const LogBatch>)> deliver;  // durable records, in order
+    std::function<void()> reload;                                  // an edge asks for the whole policy file
+  };
+
+  EdgeLoop(bus::FrameListener& listener, store::EventLog& log, FrameConverter& converter, const Clock& clock,
+           Callbacks callbacks, CounterRegistry& counters);
+  ~EdgeLoop();
+
+  /// `progress`: last frame of each plugin start that the log holds. `watermark_ms`: the last one in the log.
+  void Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms);
+  void Stop();
+
+  void Configure(std::vector<Record> records);
+  bool WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most);
+  std::uint32_t edges() const { return edges_.load(); }
+  bool healthy() const { return healthy_.load(); }
+
+ private:
+  struct Edge {
+    Id128 plugin_start;
+    std::uint64_t seq = 0;
+    std::int64_t clock_ms = 0;
+    std::int64_t silent_ms = 0;   // waited for in vain, not wall time: a stopped server must not call edges silent
+    std::uint64_t applied = 0;
+    bool fresh = false;           // frames came in this round
+  };
+
+  void Run();
+  void Take(const bus::EdgeBatch& batch);
+  void OnHello(bus::EdgeConnection connection, const report::HelloFrame& hello);
+  void TakeConfiguration();
+  void AdvanceWatermark(std::int64_t waited_ms, bool idle);
+  void Emit(const Record& record);
+  bool MakeDurable();
+  void PublishApplied();
+
+  bus::FrameListener& listener_;
+  store::EventLog& log_;
+  FrameConverter& converter_;
+  const Clock& clock_;
+  Callbacks callbacks_;
+  Counter& syncs_;
+  Counter& sync_failures_;
+
+  std::map<bus::EdgeConnection, Edge> connections_;
+  std::map<Id128, std::uint64_t> progress_;
+  std::int64_t watermark_ms_ = 0;
+  std::int64_t without_edge_ms_ = 0;
+  std::shared_ptr<LogBatch> batch_;
+  std::string scratch_;
+
+  std::mutex mutex_;
+  std::condition_variable applied_changed_;
+  std::vector<Record> configuration_;
+  std::map<bus::EdgeConnection, std::uint64_t> applied_;
+  std::atomic<std::uint32_t> edges_{0};
+  std::atomic<bool> healthy_{true};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace fleetward::ingest

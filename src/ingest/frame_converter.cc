@@ -1,0 +1,247 @@
+#include "frame_converter.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/base/log.h"
+#include "fleetward/report/answer.h"
+#include "fleetward/report/record.h"
+
+namespace fleetward::ingest {
+namespace {
+
+constexpr std::size_t kMaxThingNameBytes = 128;
+
+// 64 bits over the payload as sent; stored, so it must never change. Only the sender itself could profit from a
+// collision, and it can repeat a report anyway.
+std::uint64_t HashPayload(std::string_view payload) {
+  constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15ULL;
+  std::uint64_t hash = payload.size() * kMultiplier;
+  while (payload.size() >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, payload.data(), 8);
+    hash = (hash ^ word) * kMultiplier;
+    hash ^= hash >> 32;
+    payload.remove_prefix(8);
+  }
+  std::uint64_t tail = 0;
+  std::memcpy(&tail, payload.data(), payload.size());
+  hash = (hash ^ tail) * kMultiplier;
+  return hash ^ hash >> 29;
+}
+
+policy::Fingerprint ToFingerprint(std::string_view raw) {
+  policy::Fingerprint fingerprint{};
+  if (raw.size() == fingerprint.size()) std::copy(raw.begin(), raw.end(), fingerprint.begin());
+  return fingerprint;
+}
+
+bool IsThingName(std::string_view name) {
+  if (name.empty() || name.size() > kMaxThingNameBytes || !IsUtf8(name)) return false;
+  return std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+}
+
+}  // namespace
+
+FrameConverter::FrameConverter(const registry::Directory& directory, AnswerSink& answers, FaultBook& faults,
+                               CounterRegistry& counters)
+    : directory_(directory),
+      answers_(answers),
+      faults_(faults),
+      malformed_(counters.AddCounter("fleetward_reports_malformed_total", "Reports refused as malformed.")),
+      dropped_reports_(counters.AddCounter("fleetward_edge_dropped_reports_total",
+                                           "Reports that the broker's buffer could not keep.")),
+      dropped_counters_(counters.AddCounter("fleetward_edge_dropped_counters_total",
+                                            "Counter records that the broker's buffer could not keep.")) {}
+
+Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const Emit& emit) {
+  FrameNews news;
+  Status done;
+  switch (frame.type) {
+    case report::FrameType::kReport: done = OnReport(frame.body, emit); break;
+    case report::FrameType::kCounters: done = OnCounters(frame.body, emit); break;
+    case report::FrameType::kConnected: done = OnConnected(frame.body, emit); break;
+    case report::FrameType::kDisconnected: done = OnDisconnected(frame.body, emit); break;
+    case report::FrameType::kRefused: done = OnRefused(frame.body, emit); break;
+    case report::FrameType::kDropped: done = OnDropped(frame.body, emit); break;
+    case report::FrameType::kClock: done = OnClock(frame.body, emit, news); break;
+    case report::FrameType::kApplied: done = OnApplied(frame.body, news); break;
+    default: break;  // a later protocol's frame: passed over
+  }
+  if (!done.ok()) return std::move(done).error();
+  return news;
+}
+
+Status FrameConverter::OnReport(std::string_view body, const Emit& emit) {
+  FW_ASSIGN(report::ReportFrame frame, report::DecodeReport(body));
+  if (!IsThingName(frame.thing)) {
+    Reject(frame, "the thing's name is too long or holds control characters");
+    return {};
+  }
+  bool cbor = frame.format == report::ReportFormat::kCbor;
+  report_.Clear();
+  Status decoded = decoder_.Decode(cbor ? report::Format::kCbor : report::Format::kJson, frame.payload, report_);
+  if (!decoded.ok()) {
+    Reject(frame, decoded.error().detail());
+    return {};
+  }
+  registry::ThingIdentity thing = directory_.Identify(frame.thing);
+  body_.clear();
+  report::EncodeRecord(report_, body_);
+  ReportRecord record;
+  record.entity = thing.entity;
+  record.thing = frame.thing;
+  record.time_ms = frame.event_time_ms;
+  record.flags = static_cast<std::uint8_t>(
+      (thing.registered ? ReportRecord::kRegistered : 0) | (cbor ? ReportRecord::kCbor : 0) |
+      ((frame.flags & report::ReportFrame::kAnswerSubscribed) != 0 ? ReportRecord::kAnswer : 0));
+  record.body_hash = HashPayload(frame.payload);
+  record.reporter = frame.fingerprint;
+  record.body = body_;
+  emit(record);
+  return {};
+}
+
+void FrameConverter::Reject(const report::ReportFrame& frame, std::string_view reason) {
+  malformed_.Add();
+  log::Info("report-rejected", {{"thing", frame.thing}, {"client", frame.client_id}, {"reason", reason}});
+  faults_.Add(directory_.Identify(frame.thing).entity, frame.event_time_ms,
+              "malformed report: " + std::string(reason));
+  bool cbor = frame.format == report::ReportFormat::kCbor;
+  report::Answer answer;
+  answer.thing_name = frame.thing;
+  answer.report_id = report_.report_id;
+  answer.accepted = false;
+  answer.error_code = report::kInvalidPayload;
+  answer.error_message = report::kMalformedReport;
+  answer.timestamp = FromMillis(frame.event_time_ms);
+  std::string text;
+  report::EncodeAnswer(answer, cbor ? report::Format::kCbor : report::Format::kJson, text);
+  answers_.Send("$aws/things/" + std::string(frame.thing) + "/defender/metrics/" + (cbor ? "cbor" : "json") + "/rejected",
+                text);
+}
+
+Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
+  FW_ASSIGN(report::CountersFrame frame, report::DecodeCounters(body));
+  bool step = (frame.flags & report::CountersFrame::kClockStep) != 0;
+  for (;;) {
+    FW_ASSIGN(auto counter, report::NextCounter(frame));
+    if (!counter) return {};
+    if (counter->dimension != 0 || counter->client_id.empty()) continue;
+    registry::ResolvedThing thing = directory_.Resolve(counter->client_id, ToFingerprint(counter->fingerprint));
+    CountsRecord record;
+    record.entity = thing.entity;
+    record.thing = thing.name.value();
+    record.bucket_ms = frame.bucket_start_ms;
+    record.time_ms = frame.bucket_start_ms;
+    record.flags = static_cast<std::uint8_t>(
+        ((counter->flags & report::CounterRecord::kConnected) != 0 ? CountsRecord::kConnected : 0) |
+        (thing.registered ? CountsRecord::kRegistered : 0) | (step ? CountsRecord::kClockStep : 0));
+    record.messages_sent = counter->messages_sent;
+    record.bytes_sent = counter->bytes_sent;
+    record.max_payload = counter->max_payload;
+    record.messages_received = counter->messages_received;
+    record.authorization_failures = counter->authorization_failures;
+    record.connection_attempts = counter->connection_attempts;
+    record.disconnects = counter->disconnects;
+    record.source_ip = counter->source_ip;
+    emit(record);
+  }
+}
+
+Status FrameConverter::OnConnected(std::string_view body, const Emit& emit) {
+  FW_ASSIGN(report::ConnectedFrame frame, report::DecodeConnected(body));
+  registry::ResolvedThing thing = directory_.Resolve(frame.client_id, ToFingerprint(frame.fingerprint));
+  ConnectionRecord record;
+  record.entity = thing.entity;
+  record.thing = thing.name.value();
+  record.kind = ConnectionRecord::Kind::kConnect;
+  record.flags = thing.registered ? ConnectionRecord::kRegistered : 0;
+  record.time_ms = frame.event_time_ms;
+  record.connection = frame.connection;
+  record.fingerprint = frame.fingerprint;
+  record.client_id = frame.client_id;
+  record.source_ip = frame.source_ip;
+  emit(record);
+  return {};
+}
+
+Status FrameConverter::OnDisconnected(std::string_view body, const Emit& emit) {
+  FW_ASSIGN(report::DisconnectedFrame frame, report::DecodeDisconnected(body));
+  registry::ResolvedThing thing = directory_.Resolve(frame.client_id, ToFingerprint(frame.fingerprint));
+  ConnectionRecord record;
+  record.entity = thing.entity;
+  record.thing = thing.name.value();
+  record.kind = ConnectionRecord::Kind::kDisconnect;
+  record.flags = thing.registered ? ConnectionRecord::kRegistered : 0;
+  record.time_ms = frame.event_time_ms;
+  record.connection = frame.connection;
+  record.fingerprint = frame.fingerprint;
+  record.client_id = frame.client_id;
+  record.source_ip = frame.source_ip;
+  record.reason = report::DisconnectReasonName(frame.reason);
+  emit(record);
+  return {};
+}
+
+Status FrameConverter::OnRefused(std::string_view body, const Emit& emit) {
+  FW_ASSIGN(report::RefusedFrame frame, report::DecodeRefused(body));
+  ConnectionRecord record;
+  registry::ResolvedThing thing;
+  if (!frame.client_id.empty()) {
+    thing = directory_.Resolve(frame.client_id, ToFingerprint(frame.fingerprint));
+    record.entity = thing.entity;
+    record.thing = thing.name.value();
+  }
+  record.kind = ConnectionRecord::Kind::kRefused;
+  record.flags = thing.registered ? ConnectionRecord::kRegistered : 0;
+  record.time_ms = frame.event_time_ms;
+  record.count = frame.count;
+  record.fingerprint = frame.fingerprint;
+  record.client_id = frame.client_id;
+  record.source_ip = frame.source_ip;
+  record.reason = report::RefusalReasonName(frame.reason);
+  record.topic = frame.topic;
+  emit(record);
+  return {};
+}
+
+Status FrameConverter::OnDropped(std::string_view body, const Emit& emit) {
+  FW_ASSIGN(report::DroppedFrame frame, report::DecodeDropped(body));
+  dropped_counters_.Add(frame.counter_records);
+  dropped_reports_.Add(frame.other_reports);
+  log::Warning("edge-dropped", {{"counters", frame.counter_records}, {"events", frame.events},
+                                {"reports_of_other_things", frame.other_reports}});
+  for (;;) {
+    FW_ASSIGN(auto entry, report::NextDropped(frame));
+    if (!entry) return {};
+    dropped_reports_.Add(entry->reports);
+    if (!IsThingName(entry->thing)) continue;
+    emit(DroppedRecord{directory_.Identify(entry->thing).entity, entry->thing, frame.event_time_ms, entry->reports});
+  }
+}
+
+Status FrameConverter::OnClock(std::string_view body, const Emit& emit, FrameNews& news) {
+  FW_ASSIGN(report::ClockFrame frame, report::DecodeClock(body));
+  if (frame.step_ms != 0) {
+    log::Warning("clock-step", {{"milliseconds", frame.step_ms}});
+    emit(ClockStepRecord{frame.step_ms, frame.event_time_ms});
+  }
+  news.step_ms = frame.step_ms;
+  news.clock_ms = frame.event_time_ms;
+  news.applied_version = frame.policy_version;
+  return {};
+}
+
+Status FrameConverter::OnApplied(std::string_view body, FrameNews& news) {
+  FW_ASSIGN(report::AppliedFrame frame, report::DecodeApplied(body));
+  if (frame.ok) {
+    news.applied_version = frame.policy_version;
+  } else {
+    news.reload = true;
+  }
+  return {};
+}
+
+}  // namespace fleetward::ingest

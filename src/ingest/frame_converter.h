@@ -1,0 +1,61 @@
+// From edge frames to log records: names become things, payloads become reports. Malformed reports are answered here
+// and go no further.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/counters.h"
+#include "fleetward/ingest/answers.h"
+#include "fleetward/ingest/record.h"
+#include "fleetward/registry/directory.h"
+#include "fleetward/report/decode.h"
+#include "fleetward/report/frames.h"
+#include "fault_book.h"
+
+namespace fleetward::ingest {
+
+/// What a Clock or Applied frame says to the edge loop; the rest becomes records.
+struct FrameNews {
+  std::int64_t clock_ms = 0;        // of a Clock frame; 0: none
+  std::int64_t step_ms = 0;         // the edge's wall clock stepped
+  std::uint64_t applied_version = 0;  // of an Applied frame that succeeded
+  bool reload = false;              // an Applied frame that failed: the edge needs the whole file
+};
+
+/// One thread.
+class FrameConverter {
+ public:
+  using Emit = std::function<void(const Record&)>;
+
+  FrameConverter(const registry::Directory& directory, AnswerSink& answers, FaultBook& faults,
+                 CounterRegistry& counters);
+
+  /// Emits the records of one frame. Errors: kCorrupt (the edge does not speak our protocol).
+  Result<FrameNews> Convert(const report::RawFrame& frame, const Emit& emit);
+
+ private:
+  Status OnReport(std::string_view body, const Emit& emit);
+  Status OnCounters(std::string_view body, const Emit& emit);
+  Status OnConnected(std::string_view body, const Emit& emit);
+  Status OnDisconnected(std::string_view body, const Emit& emit);
+  Status OnRefused(std::string_view body, const Emit& emit);
+  Status OnDropped(std::string_view body, const Emit& emit);
+  Status OnClock(std::string_view body, const Emit& emit, FrameNews& news);
+  Status OnApplied(std::string_view body, FrameNews& news);
+  void Reject(const report::ReportFrame& frame, std::string_view reason);
+
+  const registry::Directory& directory_;
+  AnswerSink& answers_;
+  FaultBook& faults_;
+  report::ReportDecoder decoder_;
+  report::MetricReport report_;  // reused
+  std::string body_;             // reused
+  Counter& malformed_;
+  Counter& dropped_reports_;
+  Counter& dropped_counters_;
+};
+
+}  // namespace fleetward::ingest

@@ -1,0 +1,308 @@
+#include "fleetward/ingest/pipeline.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "control_link.h"
+#include "edge_loop.h"
+#include "fault_book.h"
+#include "fleetward/base/file.h"
+#include "fleetward/base/log.h"
+#include "fleetward/report/edge_command.h"
+#include "frame_converter.h"
+#include "shard.h"
+
+namespace fleetward::ingest {
+namespace {
+
+constexpr std::size_t kReplayBatchBytes = 1 << 20;
+constexpr auto kTrimInterval = std::chrono::seconds(10);
+constexpr auto kExpireInterval = std::chrono::hours(1);
+
+}  // namespace
+
+class Pipeline::Impl {
+ public:
+  Impl(PipelineOptions options, Parts parts) : options_(std::move(options)), parts_(parts) {}
+
+  Status Open() {
+    FW_TRY(MakeDirs(options_.folder + "/log", 0700));
+    FW_TRY(MakeDirs(options_.folder + "/telemetry", 0700));
+    store::RocksOptions rocks;
+    rocks.folder = options_.folder + "/telemetry";
+    rocks.families = telemetry::TelemetryFamilies();
+    FW_ASSIGN(blocks_, store::OpenRocksStore(rocks));
+    FW_ASSIGN(auto applied, telemetry::AppliedTable::Open(*blocks_, options_.shards));
+    store::FileLogOptions log_options;
+    log_options.folder = options_.folder + "/log";
+    log_options.min_next_position = applied.applied + 1;
+    FW_ASSIGN(auto opened, store::OpenFileLog(log_options));
+    log_ = std::move(opened.log);
+    if (opened.recovery.truncated_bytes > 0) {
+      log::Info("log-tail-cut", {{"bytes", opened.recovery.truncated_bytes}});
+    }
+    control_ = std::make_unique<ControlLink>(
+        ControlLink::Options{options_.control_socket, options_.control_secret_file}, [this] { SendWholePolicy(); },
+        *parts_.counters);
+    MakeShards();
+    for (auto& shard : shards_) FW_TRY(shard->Load(applied));
+    return Replay(applied.applied + 1);
+  }
+
+  Status Start(const Configuration& configuration) {
+    bus::FrameListener::Options listen;
+    listen.path = options_.ingest_socket;
+    listen.allowed_uids = options_.allowed_uids;
+    FW_ASSIGN(listener_, bus::FrameListener::Open(std::move(listen)));
+    converter_ = std::make_unique<FrameConverter>(*parts_.directory, *control_, faults_, *parts_.counters);
+    EdgeLoop::Callbacks callbacks;
+    callbacks.deliver = [this](std::shared_ptr<const LogBatch> batch) {
+      for (auto& shard : shards_) shard->Post(batch);
+    };
+    callbacks.reload = [this] { SendWholePolicy(); };
+    loop_ = std::make_unique<EdgeLoop>(*listener_, *log_, *converter_, *parts_.clock, std::move(callbacks),
+                                       *parts_.counters);
+    std::vector<Record> records;
+    records.emplace_back(ConfigBeginRecord{});
+    FW_TRY(configuration([&](Record record) { records.push_back(std::move(record)); }));
+    records.emplace_back(ConfigEndRecord{});
+    loop_->Configure(std::move(records));
+    for (auto& shard : shards_) shard->Start();
+    loop_->Start(shards_[0]->edge_progress(), watermark_ms_);
+    std::vector<const telemetry::Recorder*> recorders;
+    for (auto& shard : shards_) recorders.push_back(&shard->recorder());
+    query_ = std::make_unique<telemetry::Query>(*blocks_, std::move(recorders));
+    control_->Start();
+    if (parts_.publisher != nullptr) {
+      parts_.publisher->SetSink([this](std::uint64_t, const std::string& delta) {
+        control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kDelta, delta, {}, true}));
+      });
+    }
+    maintenance_ = std::thread([this] { Maintain(); });
+    return {};
+  }
+
+  void Stop() {
+    if (stopped_.exchange(true)) return;
+    if (parts_.publisher != nullptr) parts_.publisher->SetSink(nullptr);
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      wake_.notify_all();
+    }
+    if (maintenance_.joinable()) maintenance_.join();
+    if (loop_) loop_->Stop();
+    for (auto& shard : shards_) shard->Stop();
+    if (control_) control_->Stop();
+    if (blocks_) {
+      Status flushed = blocks_->Flush();
+      if (!flushed.ok()) log::Warning("final-flush-failed", {{"error", flushed.error().ToString()}});
+    }
+  }
+
+  ThingReport Describe(std::string_view name) const {
+    model::EntityId entity = parts_.directory->Identify(name).entity;
+    auto& shard = shards_[telemetry::ShardOf(telemetry::SlabOf(entity), options_.shards)];
+    ThingReport report;
+    shard->Ask([&](Shard& s) { report = s.Describe(entity); });
+    report.entity = entity;
+    if (report.name.empty()) report.name = name;
+    for (const Fault& fault : faults_.Of(entity)) report.faults.emplace_back(FromMillis(fault.time_ms), fault.text);
+    std::sort(report.faults.begin(), report.faults.end());
+    return report;
+  }
+
+  PipelineStatus status() const {
+    PipelineStatus status;
+    status.edges = loop_->edges();
+    status.control_link = control_->connected();
+    status.log_healthy = loop_->healthy();
+    status.log_position = log_->durable_position();
+    status.log_bytes = log_->disk_bytes();
+    for (auto& shard : shards_) {
+      shard->Ask([&](Shard& s) {
+        detect::EngineStats stats = s.engine().stats();
+        status.things += stats.things;
+        status.alarms += stats.alarms;
+        status.watermark_ms = std::max(status.watermark_ms, ToMillis(s.engine().watermark()));
+      });
+    }
+    return status;
+  }
+
+  void SendWholePolicy() {
+    // The broker's threads must not wait for a file: the maintenance thread does it.
+    std::lock_guard lock(mutex_);
+    policy_wanted_ = true;
+    wake_.notify_all();
+  }
+
+  const PipelineOptions options_;
+  const Parts parts_;
+  std::unique_ptr<store::BlockStore> blocks_;
+  std::unique_ptr<store::EventLog> log_;
+  std::unique_ptr<ControlLink> control_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  FaultBook faults_;
+  std::unique_ptr<bus::FrameListener> listener_;
+  std::unique_ptr<FrameConverter> converter_;
+  std::unique_ptr<EdgeLoop> loop_;
+  std::unique_ptr<telemetry::Query> query_;
+
+ private:
+  void MakeShards() {
+    for (std::uint32_t i = 0; i < options_.shards; ++i) {
+      ShardOptions shard;
+      shard.index = i;
+      shard.count = options_.shards;
+      shard.engine = options_.engine;
+      shard.engine.max_new_alarms_per_second =
+          options_.engine.max_new_alarms_per_second == 0
+              ? 0
+              : std::max<std::uint32_t>(1, options_.engine.max_new_alarms_per_second / options_.shards);
+      shard.admission = options_.admission;
+      shard.store_all = options_.store_all;
+      shards_.push_back(std::make_unique<Shard>(
+          std::move(shard), *blocks_, *parts_.clock, *control_,
+          [this](std::span<const notify::Publication> alerts) {
+            std::size_t missing = 0;
+            Status queued = parts_.topics->PublishAll(alerts, missing);
+            if (missing > 0) {
+              parts_.counters
+                  ->AddCounter("fleetward_alerts_without_topic_total", "Alerts whose topic does not exist.")
+                  .Add(missing);
+              log::Warning("alerts-without-topic", {{"alerts", missing}});
+            }
+            return queued;
+          },
+          [this](const model::ViolationId& id) { return parts_.verifications->Get(id).state; }, *parts_.counters));
+    }
+  }
+
+  Status Replay(store::LogPosition from) {
+    if (from < log_->first_position() && log_->durable_position() > 0) {
+      return Error(Code::kCorrupt, "the event log begins behind the state that was derived from it");
+    }
+    if (from > log_->durable_position()) return {};
+    FW_ASSIGN(auto reader, log_->ReadFrom(from));
+    std::uint64_t count = 0;
+    LogBatch batch;
+    auto flush = [&] {
+      for (auto& shard : shards_) shard->Replay(batch);
+      batch = LogBatch();
+    };
+    for (;;) {
+      auto record = reader->Next();
+      if (!record.ok()) {
+        if (record.error().code() != Code::kCorrupt) return std::move(record).error();
+        log::Error("log-damaged", {{"what", reader->damage().what}, {"first", reader->damage().first},
+                                   {"last", reader->damage().last}});
+        continue;
+      }
+      if (!*record) break;
+      if (batch.size() > 0 && batch.first + batch.size() != (*record)->position) flush();
+      if (batch.size() == 0) batch.first = (*record)->position;
+      batch.Add((*record)->payload);
+      NoteWatermark((*record)->payload);
+      ++count;
+      if (batch.bytes.size() >= kReplayBatchBytes) flush();
+    }
+    if (batch.size() > 0) flush();
+    log::Info("log-replayed", {{"records", count}});
+    return {};
+  }
+
+  void NoteWatermark(std::string_view payload) {
+    if (TypeOf(payload) != RecordType::kWatermark) return;
+    auto record = DecodeLogRecord(payload);
+    if (record.ok()) watermark_ms_ = std::get<WatermarkRecord>(*record).time_ms;
+  }
+
+  void Maintain() {
+    std::vector<const telemetry::Checkpointer*> checkpointers;
+    for (auto& shard : shards_) checkpointers.push_back(&shard->checkpointer());
+    telemetry::LogTrimmer trimmer(*blocks_, *log_, checkpointers);
+    telemetry::Maintenance maintenance(
+        *blocks_,
+        [this](telemetry::SlabId slab) {
+          return shards_[telemetry::ShardOf(slab, options_.shards)]->checkpointer().SavedPosition(slab);
+        },
+        options_.retention);
+    std::int64_t next_trim = 0, next_expire = 0;
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      bool wanted = policy_wanted_;
+      policy_wanted_ = false;
+      lock.unlock();
+      if (wanted) PushPolicy();
+      std::int64_t now = parts_.clock->MonotonicMillis();
+      if (now >= next_trim) {
+        Status trimmed = trimmer.Run();
+        if (!trimmed.ok()) log::Warning("log-trim-waits", {{"error", trimmed.error().ToString()}});
+        auto merged = maintenance.Merge(parts_.clock->Now());
+        if (!merged.ok()) log::Warning("merge-waits", {{"error", merged.error().ToString()}});
+        next_trim = now + Millis(kTrimInterval).count();
+      }
+      if (now >= next_expire) {
+        Status expired = maintenance.Expire(parts_.clock->Now());
+        if (!expired.ok()) log::Warning("expiry-waits", {{"error", expired.error().ToString()}});
+        next_expire = now + Millis(kExpireInterval).count();
+      }
+      lock.lock();
+      wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || policy_wanted_; });
+    }
+  }
+
+  void PushPolicy() {
+    if (parts_.publisher == nullptr) return;
+    auto version = parts_.publisher->WriteSnapshot();
+    if (!version.ok()) {
+      log::Warning("policy-snapshot-unwritten", {{"error", version.error().ToString()}});
+      return;
+    }
+    control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kLoadSnapshot, {}, {}, true}));
+  }
+
+  std::int64_t watermark_ms_ = 0;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool policy_wanted_ = false;
+  bool stopping_ = false;
+  std::atomic<bool> stopped_{false};
+  std::thread maintenance_;
+};
+
+Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Pipeline::~Pipeline() { impl_->Stop(); }
+
+Result<std::unique_ptr<Pipeline>> Pipeline::Open(PipelineOptions options, Parts parts) {
+  auto impl = std::make_unique<Impl>(std::move(options), parts);
+  FW_TRY(impl->Open());
+  return std::unique_ptr<Pipeline>(new Pipeline(std::move(impl)));
+}
+
+Status Pipeline::Start(const Configuration& configuration) { return impl_->Start(configuration); }
+void Pipeline::Stop() { impl_->Stop(); }
+void Pipeline::Configure(std::vector<Record> records) { impl_->loop_->Configure(std::move(records)); }
+
+bool Pipeline::WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most) {
+  return impl_->loop_->WaitApplied(version, at_most);
+}
+
+Status Pipeline::DisconnectClient(std::string_view client_id, bool send_will) {
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDisconnectClient;
+  command.client_id = client_id;
+  command.send_will = send_will;
+  if (impl_->control_->Command(report::EncodeEdgeCommand(command))) return {};
+  return Error(Code::kUnavailable, "no broker is connected");
+}
+
+ThingReport Pipeline::Describe(std::string_view thing_name) const { return impl_->Describe(thing_name); }
+PipelineStatus Pipeline::status() const { return impl_->status(); }
+const telemetry::Query& Pipeline::query() const { return *impl_->query_; }
+const store::BlockStore& Pipeline::blocks() const { return *impl_->blocks_; }
+
+}  // namespace fleetward::ingest

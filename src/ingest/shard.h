@@ -1,0 +1,183 @@
+// One detection shard: the thread that owns its things' engine, telemetry, admission and alarms. It applies log
+// records in order; everything it knows can be made again from its last checkpoint and the log behind it.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "fleetward/alarms/alarm_book.h"
+#include "fleetward/base/clock.h"
+#include "fleetward/base/counters.h"
+#include "fleetward/detect/admission.h"
+#include "fleetward/detect/engine.h"
+#include "fleetward/ingest/answers.h"
+#include "fleetward/ingest/record.h"
+#include "fleetward/ingest/thing_report.h"
+#include "fleetward/telemetry/shard_state.h"
+#include "sample_builder.h"
+#include "thing_state.h"
+
+namespace fleetward::ingest {
+
+/// Durable log records of one group commit.
+struct LogBatch {
+  store::LogPosition first = 1;
+  std::string bytes;
+  std::vector<std::uint32_t> ends;
+
+  void Add(std::string_view record) {
+    bytes.append(record);
+    ends.push_back(static_cast<std::uint32_t>(bytes.size()));
+  }
+  std::size_t size() const { return ends.size(); }
+  std::string_view Record(std::size_t i) const {
+    std::uint32_t begin = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(bytes).substr(begin, ends[i] - begin);
+  }
+};
+
+struct ShardOptions {
+  std::uint32_t index = 0;
+  std::uint32_t count = 1;
+  detect::Options engine;
+  detect::AdmissionOptions admission;
+  bool store_all = true;                       // telemetry.store
+  std::uint32_t max_unregistered_things = 200'000;
+  Millis checkpoint_interval{5000};            // longer when checkpoints would take over 5 % of a core
+  std::size_t max_queued_bytes = 64 << 20;
+};
+
+/// Queues alerts durably (notify::TopicService::PublishAll). Errors: kUnavailable.
+using AlertPublisher = std::function<Status(std::span<const notify::Publication>)>;
+
+class Shard {
+ public:
+  Shard(ShardOptions options, store::BlockStore& store, const Clock& clock, AnswerSink& answers,
+        AlertPublisher publish, alarms::AlarmBook::VerificationOf verification, CounterRegistry& counters);
+  ~Shard();
+
+  /// Loads the last checkpoint. Errors: kCorrupt, kIo.
+  Status Load(const telemetry::AppliedTable& applied);
+
+  /// Applies records on the caller's thread, before Start: no answers are sent.
+  void Replay(const LogBatch& batch);
+  void Start();
+  /// Hands over the next records; waits while the queue is full. Positions must follow each other.
+  void Post(std::shared_ptr<const LogBatch> batch);
+  /// Applies what is queued, writes a checkpoint, ends the thread.
+  void Stop();
+
+  /// Runs `fn` on the shard's thread and waits for it.
+  void Ask(const std::function<void(Shard&)>& fn);
+  /// For Ask.
+  ThingReport Describe(const model::EntityId& entity) const;
+  const detect::Engine& engine() const { return *engine_; }
+  /// Last frame of each plugin start that is in the log; call before Start.
+  const std::map<Id128, std::uint64_t>& edge_progress() const { return edge_progress_; }
+  store::LogPosition applied() const { return applied_; }
+
+  const telemetry::Checkpointer& checkpointer() const { return state_->checkpointer(); }
+  const telemetry::Recorder& recorder() const { return state_->recorder(); }
+
+ private:
+  using Things = std::unordered_map<model::EntityId, ThingState>;
+
+  void Run();
+  void Apply(const LogBatch& batch);
+  void ApplyRecord(std::string_view bytes, store::LogPosition position);
+  void On(const ReportRecord& r);
+  void On(const CountsRecord& r);
+  void On(const ConnectionRecord& r);
+  void On(const WatermarkRecord& r);
+  void On(const ClockStepRecord& r);
+  void On(const EdgeStartRecord& r);
+  void On(const EdgeProgressRecord& r);
+  void On(const DroppedRecord& r);
+  void On(const ProfileSetRecord& r);
+  void On(const ProfileRemovedRecord& r);
+  void On(const CustomMetricSetRecord& r);
+  void On(const CustomMetricRemovedRecord& r);
+  void On(const ThingSetRecord& r);
+  void On(const ThingRemovedRecord& r);
+  void On(const ConfigBeginRecord& r);
+  void On(const ConfigEndRecord& r);
+
+  /// The thing's state, made at its first event; nothing when too many unregistered names are known already.
+  ThingState* FindThing(const model::EntityId& entity, std::string_view name, bool registered);
+  void Touch(const model::EntityId& entity);
+  void Answer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
+  void RecordReport(const ReportRecord& r, ThingState& thing);
+  void RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds);
+  void AddToBucket(const CountsRecord& r, ThingState& thing);
+  void CloseBucket(const model::EntityId& entity, ThingState& thing);
+  bool Retained(model::MetricId metric) const;
+  void RefreshRetained();
+
+  bool Commit();
+  void Checkpoint();
+  void SaveSlab(telemetry::SlabId slab, std::string& out);
+  Status LoadSlab(telemetry::SlabId slab, std::string_view bytes);
+  void SaveEngine(std::string& out);
+  Status LoadEngine(std::string_view bytes);
+  telemetry::SlabId engine_slab() const { return telemetry::kSlabCount + options_.index; }
+  std::string EngineKey(std::string_view part) const;
+
+  const ShardOptions options_;
+  store::BlockStore& store_;
+  const Clock& clock_;
+  AnswerSink& answers_;
+  AlertPublisher publish_;
+
+  std::unique_ptr<telemetry::ShardState> state_;
+  std::unique_ptr<alarms::AlarmBook> book_;
+  std::unique_ptr<detect::Engine> engine_;
+  Things things_;
+  std::vector<std::vector<model::EntityId>> slab_things_;  // by slab / count
+  std::size_t unregistered_ = 0;
+  std::vector<model::EntityId> open_buckets_;
+  CustomMetricTable customs_;
+  std::map<std::string, std::vector<std::string>> profiles_;  // name -> metrics it uses or retains
+  std::set<model::MetricId> retained_;
+  std::map<Id128, std::uint64_t> edge_progress_;
+  std::vector<Id128> edge_starts_;  // oldest first
+  bool reconciling_ = false;
+  std::set<std::string> seen_profiles_, seen_customs_;
+  std::set<model::EntityId> seen_things_;
+
+  bool replaying_ = false;
+  store::LogPosition position_ = 0;       // of the record being applied
+  store::LogPosition applied_ = 0;        // last position applied
+  std::int64_t watermark_ms_ = 0;
+  std::int64_t next_checkpoint_ms_ = 0;
+  report::MetricReport report_;           // reused
+  telemetry::Sample sample_;              // reused
+  std::string answer_text_;
+  std::vector<std::string> faults_;
+
+  Counter& reports_;
+  Counter& duplicates_;
+  Counter& throttled_;
+  Counter& ignored_names_;
+  Counter& corrupt_records_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_, room_;
+  std::deque<std::shared_ptr<const LogBatch>> queue_;
+  std::size_t queued_bytes_ = 0;
+  std::deque<std::function<void()>> questions_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace fleetward::ingest

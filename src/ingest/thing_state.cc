@@ -1,0 +1,93 @@
+#include "thing_state.h"
+
+#include <utility>
+
+namespace fleetward::ingest {
+
+void ThingState::AddFault(std::int64_t time_ms, std::string text) {
+  // The same fault again only moves its time: five different ones say more than five equal ones.
+  std::erase_if(faults, [&](const Fault& fault) { return fault.text == text; });
+  if (faults.size() == kMaxFaults) faults.erase(faults.begin());
+  faults.push_back({time_ms, std::move(text)});
+}
+
+void ThingState::Save(ByteWriter& w) const {
+  w.Bytes(name.value());
+  w.U8(static_cast<std::uint8_t>((registered ? 1 : 0) | (configured ? 2 : 0)));
+  admission.Save(w);
+  w.Varint(connections.size());
+  for (const OpenConnection& c : connections) {
+    w.Varint(c.number);
+    w.SignedVarint(c.since_ms);
+  }
+  w.SignedVarint(bucket.bucket_ms);
+  if (bucket.bucket_ms >= 0) {
+    for (std::uint64_t v : {bucket.messages_sent, bucket.bytes_sent, bucket.max_payload, bucket.messages_received,
+                            bucket.authorization_failures, bucket.connection_attempts, bucket.disconnects}) {
+      w.Varint(v);
+    }
+    w.Varint(bucket.source_ips.size());
+    for (const auto& ip : bucket.source_ips) {
+      w.Raw(std::string_view(reinterpret_cast<const char*>(ip.bytes.data()), ip.bytes.size()));
+    }
+    w.U8(bucket.clock_step ? 1 : 0);
+  }
+  w.SignedVarint(last_report_ms);
+  w.U64(last_report_id);
+  w.SignedVarint(last_online_ms);
+  w.Bytes(last_client_id);
+  w.Bytes(last_address);
+  w.Varint(faults.size());
+  for (const Fault& fault : faults) {
+    w.SignedVarint(fault.time_ms);
+    w.Bytes(fault.text);
+  }
+}
+
+bool ThingState::Load(ByteReader& r) {
+  name = model::ThingName(r.Bytes());
+  std::uint8_t flags = r.U8();
+  registered = (flags & 1) != 0;
+  configured = (flags & 2) != 0;
+  if (!admission.Load(r)) return false;
+  std::uint64_t count = r.Varint();
+  if (count > kMaxOpenConnections) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    OpenConnection c;
+    c.number = r.Varint();
+    c.since_ms = r.SignedVarint();
+    connections.push_back(c);
+  }
+  bucket.bucket_ms = r.SignedVarint();
+  if (bucket.bucket_ms >= 0) {
+    for (std::uint64_t* v : {&bucket.messages_sent, &bucket.bytes_sent, &bucket.max_payload,
+                             &bucket.messages_received, &bucket.authorization_failures, &bucket.connection_attempts,
+                             &bucket.disconnects}) {
+      *v = r.Varint();
+    }
+    count = r.Varint();
+    if (count > kMaxSourceIps) return false;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      std::string_view raw = r.Raw(16);
+      if (raw.size() != 16) return false;
+      model::IpAddress ip;
+      std::copy(raw.begin(), raw.end(), ip.bytes.begin());
+      bucket.source_ips.push_back(ip);
+    }
+    bucket.clock_step = r.U8() != 0;
+  }
+  last_report_ms = r.SignedVarint();
+  last_report_id = r.U64();
+  last_online_ms = r.SignedVarint();
+  last_client_id = r.Bytes();
+  last_address = r.Bytes();
+  count = r.Varint();
+  if (count > kMaxFaults) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::int64_t time_ms = r.SignedVarint();
+    faults.push_back({time_ms, std::string(r.Bytes())});
+  }
+  return r.ok();
+}
+
+}  // namespace fleetward::ingest

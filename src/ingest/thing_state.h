@@ -1,0 +1,65 @@
+// What a shard remembers of a thing beside engine and telemetry: admission, connections, the open bucket, faults.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/base/time.h"
+#include "fleetward/detect/admission.h"
+#include "fleetward/model/ip_address.h"
+#include "fleetward/model/names.h"
+
+namespace fleetward::ingest {
+
+/// Counts of the bucket that is not over yet; one datum of ListMetricValues at its end (D41).
+struct OpenBucket {
+  std::int64_t bucket_ms = -1;  // -1: none
+  std::uint64_t messages_sent = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t max_payload = 0;
+  std::uint64_t messages_received = 0;
+  std::uint64_t authorization_failures = 0;
+  std::uint64_t connection_attempts = 0;
+  std::uint64_t disconnects = 0;
+  std::vector<model::IpAddress> source_ips;  // at most kMaxSourceIps
+  bool clock_step = false;
+};
+inline constexpr std::size_t kMaxSourceIps = 16;
+
+/// One open connection of a thing.
+struct OpenConnection {
+  std::uint64_t number = 0;
+  std::int64_t since_ms = 0;
+};
+inline constexpr std::size_t kMaxOpenConnections = 64;
+
+inline constexpr std::size_t kMaxFaults = 5;
+struct Fault {
+  std::int64_t time_ms = 0;
+  std::string text;
+};
+
+struct ThingState {
+  model::ThingName name;
+  bool registered = false;
+  bool configured = false;  // set by a kThingSet record
+  detect::ReportAdmission admission;
+  std::vector<OpenConnection> connections;
+  OpenBucket bucket;
+  std::int64_t last_report_ms = 0;
+  std::uint64_t last_report_id = 0;
+  std::int64_t last_online_ms = 0;   // last connect or disconnect
+  std::string last_client_id;
+  std::string last_address;
+  std::vector<Fault> faults;         // newest last
+
+  void AddFault(std::int64_t time_ms, std::string text);
+  void Save(ByteWriter& w) const;
+  /// False when the bytes make no sense.
+  bool Load(ByteReader& r);
+};
+
+}  // namespace fleetward::ingest
