@@ -16,6 +16,7 @@
 #include "fleetward/base/encoding.h"
 #include "fleetward/base/file.h"
 #include "fleetward/base/log.h"
+#include "memory.h"
 #include "publisher.h"
 #include "sampler.h"
 
@@ -115,6 +116,7 @@ class Agent {
     std::int64_t first_deadline = clock_.MonotonicMillis() + options_.answer_timeout_seconds * 1000;
     std::int64_t next = 0;
     std::int64_t done = 0;
+    bool trimmed = false;
     while (!Signalled(signals)) {
       std::int64_t wait = publisher_.Step();
       std::int64_t now = clock_.MonotonicMillis();
@@ -127,6 +129,8 @@ class Agent {
         next = NextSample(due, now);
         continue;
       }
+      if (!client_->connected()) trimmed = false;
+      if (client_->connected() && done > 0 && !std::exchange(trimmed, true)) ReleaseUnusedMemory();
       std::int64_t keep_alive = options_.keep_alive_seconds * 250;
       std::int64_t nap = finished ? std::min(wait, keep_alive) : std::min({wait, due - now, keep_alive});
       client_->Poll(static_cast<int>(std::clamp<std::int64_t>(nap, 0, 60000)), signals.get());

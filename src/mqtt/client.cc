@@ -3,6 +3,7 @@
 #include <mosquitto.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -86,6 +87,7 @@ class Client::Impl {
   Status SetTls();
   void NoteEnd(const std::string& reason);  // mutex held
   void Check(int rc);                       // mutex held: a failed loop call ends the connection
+  std::string SocketFault() const;
   void Deliver();
   void Wake();
 
@@ -94,6 +96,7 @@ class Client::Impl {
   mosquitto* handle_ = nullptr;
   mutable std::mutex mutex_;
   bool active_ = false;  // between Connect() and the noted end
+  bool ipv4_only_ = false;  // for the next attempt
   std::atomic<bool> connected_{false};
   std::vector<Event> events_;
   Fd wake_;
@@ -172,8 +175,8 @@ void Client::Impl::OnSubscribe(mosquitto*, void* self, int mid, int count, const
 }
 
 void Client::Impl::NoteEnd(const std::string& reason) {
-  connected_ = false;
   if (!std::exchange(active_, false)) return;
+  if (!connected_.exchange(false)) ipv4_only_ = !ipv4_only_;
   events_.push_back({.kind = Event::Kind::kDisconnect, .text = reason, .message = {}});
 }
 
@@ -210,9 +213,13 @@ Status Client::Impl::Connect() {
   bool local = !options_.unix_socket.empty();
   const std::string& host = local ? options_.unix_socket : options_.host;
   // Port 0 makes libmosquitto take the host for a socket's path.
+  // A non-blocking connect tries the first address alone; when that was in vain (IPv6 without a route, mostly), the
+  // next attempt is bound to IPv4, which makes libmosquitto pass over other addresses.
+  const char* bind = ipv4_only_ ? "0.0.0.0" : nullptr;
   int rc = local ? mosquitto_connect(handle_, host.c_str(), 0, options_.keep_alive_seconds)
-                 : mosquitto_connect_async(handle_, host.c_str(), options_.port, options_.keep_alive_seconds);
+                 : mosquitto_connect_bind_async(handle_, host.c_str(), options_.port, options_.keep_alive_seconds, bind);
   if (rc != MOSQ_ERR_SUCCESS) {
+    ipv4_only_ = !ipv4_only_;
     std::string where = local ? host : host + ":" + std::to_string(options_.port);
     return MosquittoError(rc, "connecting to " + where);
   }
@@ -258,11 +265,23 @@ Result<int> Client::Impl::Subscribe(const std::string& filter, int qos) {
   return mid;
 }
 
+// Why poll(2) called the socket broken. Mutex held.
+std::string Client::Impl::SocketFault() const {
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(mosquitto_socket(handle_), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error == 0 ? "the connection was closed" : ErrnoError(error, "connecting").message();
+}
+
 void Client::Impl::Process(short revents) {
   {
     std::lock_guard lock(mutex_);
-    if (active_ && (revents & (POLLIN | POLLHUP | POLLERR)) != 0) Check(mosquitto_loop_read(handle_, 64));
-    if (active_ && (revents & (POLLOUT | POLLERR)) != 0) Check(mosquitto_loop_write(handle_, 64));
+    bool broken = (revents & (POLLHUP | POLLERR)) != 0;
+    std::string fault = active_ && broken ? SocketFault() : std::string();  // before a read takes the error away
+    if (active_ && (broken || (revents & POLLIN) != 0)) Check(mosquitto_loop_read(handle_, 64));
+    if (active_ && !broken && (revents & POLLOUT) != 0) Check(mosquitto_loop_write(handle_, 64));
+    // During a TLS handshake libmosquitto takes a refused or cut connection for one that needs more time.
+    if (active_ && broken) NoteEnd(fault);
   }
   Deliver();
 }
