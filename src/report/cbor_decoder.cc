@@ -14,7 +14,7 @@ void FindReportId(std::string_view payload, MetricReport& out) {
   CborValue root(payload);
   ReportGrammar grammar(out);
   (void)root.Object([&](auto& key, CborValue& value) {
-    if (key.Match(kDocumentNames) != kHeader) return value.Skip();
+    if (key.template Match<kDocumentNames>() != kHeader) return value.Skip();
     (void)grammar.Header(value);
     return false;
   });

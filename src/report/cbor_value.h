@@ -34,19 +34,20 @@ class CborKey {
  public:
   CborKey(std::string_view text, std::size_t readable) : text_(text), readable_(readable) {}
 
-  template <std::size_t N>
-  int Match(const std::array<Name, N>& names) const {
+  /// Names are ASCII: only a key that matches none needs to be checked for UTF-8.
+  template <const auto& kNames>
+  int Match() {
     std::uint64_t word = 0;
     if (readable_ >= sizeof word) {
       std::memcpy(&word, text_.data(), sizeof word);
     } else {
       std::memcpy(&word, text_.data(), readable_);
     }
-    for (const Name& name : names) {
-      if (name.Matches(text_, word)) return name.field();
-    }
-    return -1;
+    int field = FindName<kNames>([&](const Name& name) { return name.Matches(text_, word); });
+    matched_ = field >= 0;
+    return field;
   }
+  bool matched() const { return matched_; }
 
   bool Text(std::string_view& text) const {
     text = text_;
@@ -56,6 +57,7 @@ class CborKey {
  private:
   std::string_view text_;
   std::size_t readable_;  // bytes from text_.data() to the end of the input
+  bool matched_ = false;
 };
 
 /// The value at the reader's position. All methods of this class share that one position, so the value handed to a
@@ -75,7 +77,8 @@ class CborValue {
       std::string_view text;
       if (!KeyText(text)) return false;
       CborKey key(text, static_cast<std::size_t>(reinterpret_cast<const char*>(end_) - text.data()));
-      return f(key, *this);
+      if (!f(key, *this)) return false;
+      return key.matched() || IsText8(text) || Broken("text is no UTF-8");
     });
   }
 
@@ -211,11 +214,22 @@ class CborValue {
     if (head.info > 27) return Broken("a reserved length is used");
     std::size_t size = std::size_t{1} << (head.info - 24);
     if (remaining() < size) return Broken("it ends too early");
-    std::uint64_t argument = 0;
-    for (std::size_t i = 0; i < size; ++i) argument = argument << 8 | *at_++;
-    head.argument = argument;
-    if (head.major == kSimple && head.info == 24 && argument < 32) return Broken("a simple value is badly encoded");
+    switch (head.info) {
+      case 24: head.argument = at_[0]; break;
+      case 25: head.argument = static_cast<std::uint64_t>(at_[0]) << 8 | at_[1]; break;
+      case 26: head.argument = BigEndian<std::uint32_t>(); break;
+      default: head.argument = BigEndian<std::uint64_t>();
+    }
+    at_ += size;
+    if (head.major == kSimple && head.info == 24 && head.argument < 32) return Broken("a simple value is badly encoded");
     return true;
+  }
+
+  template <class T>
+  std::uint64_t BigEndian() const {
+    T value;
+    std::memcpy(&value, at_, sizeof value);
+    return sizeof value == 4 ? __builtin_bswap32(static_cast<std::uint32_t>(value)) : __builtin_bswap64(value);
   }
 
   template <class Element>
@@ -256,8 +270,7 @@ class CborValue {
     Head head;
     if (!ReadHead(head)) return false;
     if (head.major != kText || head.info == kIndefinite) return Broken("a key is no plain text");
-    if (!Take(head.argument, text)) return false;
-    return IsText8(text) || Broken("text is no UTF-8");
+    return Take(head.argument, text);
   }
 
   bool Take(std::uint64_t size, std::string_view& text) {

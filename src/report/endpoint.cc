@@ -50,35 +50,34 @@ std::optional<model::IpAddress> ParseZoned(std::string_view text) {
   return model::IpAddress::Parse(text.substr(0, text.find('%')));
 }
 
-}  // namespace
-
-std::optional<RemoteEndpoint> ParseEndpoint(std::string_view text) {
-  RemoteEndpoint out;
-  if (ReadV4(text, out)) return out;
+/// IPv6, with or without brackets.
+bool ReadOther(std::string_view text, RemoteEndpoint& out) {
   out = {};
   if (text.starts_with('[')) {
     std::size_t close = text.find(']');
-    if (close == std::string_view::npos) return std::nullopt;
+    if (close == std::string_view::npos) return false;
     auto address = ParseZoned(text.substr(1, close - 1));
-    if (!address) return std::nullopt;
+    if (!address) return false;
     out.address = *address;
     std::string_view rest = text.substr(close + 1);
-    if (rest.empty()) return out;
-    if (rest[0] != ':' || !ReadPort(rest.substr(1), out.port)) return std::nullopt;
-    return out;
+    return rest.empty() || (rest[0] == ':' && ReadPort(rest.substr(1), out.port));
   }
   std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
+  if (colon == std::string_view::npos) return false;
   auto address = ParseZoned(text.substr(0, colon));
-  if (address && ReadPort(text.substr(colon + 1), out.port)) {
-    out.address = *address;
-    return out;
+  if (!address || !ReadPort(text.substr(colon + 1), out.port)) {
+    out.port = 0;
+    address = ParseZoned(text);
   }
-  out.port = 0;
-  address = ParseZoned(text);
-  if (!address) return std::nullopt;
-  out.address = *address;
-  return out;
+  if (address) out.address = *address;
+  return address.has_value();
+}
+
+}  // namespace
+
+bool ParseEndpoint(std::string_view text, RemoteEndpoint& out) {
+  out = {};
+  return ReadV4(text, out) || ReadOther(text, out);
 }
 
 std::optional<model::IpPrefix> ParseAddress(std::string_view text) {

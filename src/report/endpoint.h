@@ -10,7 +10,8 @@ namespace fleetward::report {
 
 /// Reads "1.2.3.4:443", "[2001:db8::1]:443", "2001:db8::1:443" (some agents write no brackets: what follows the last
 /// colon is the port when what precedes it is an address), and any of them without a port. A zone (%eth0) is dropped.
-std::optional<RemoteEndpoint> ParseEndpoint(std::string_view text);
+/// False: no such thing, `out` is then unspecified.
+bool ParseEndpoint(std::string_view text, RemoteEndpoint& out);
 
 /// Plain address or prefix, zone dropped.
 std::optional<model::IpPrefix> ParseAddress(std::string_view text);

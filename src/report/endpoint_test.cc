@@ -6,10 +6,10 @@ namespace fleetward::report {
 namespace {
 
 void ExpectEndpoint(std::string_view text, std::string_view address, int port) {
-  auto endpoint = ParseEndpoint(text);
-  ASSERT_TRUE(endpoint) << text;
-  EXPECT_EQ(endpoint->address.ToString(), address) << text;
-  EXPECT_EQ(endpoint->port, port) << text;
+  RemoteEndpoint endpoint;
+  ASSERT_TRUE(ParseEndpoint(text, endpoint)) << text;
+  EXPECT_EQ(endpoint.address.ToString(), address) << text;
+  EXPECT_EQ(endpoint.port, port) << text;
 }
 
 TEST(Endpoint, ReadsEveryFormAgentsWrite) {
@@ -29,7 +29,8 @@ TEST(Endpoint, RefusesWhatIsNoAddress) {
   for (const char* bad : {"", ":", "host:80", "1.2.3:80", "1.2.3.4.5:80", "256.1.1.1:1", "01.2.3.4:1", "1.2.3.4:", "1.2.3.4:x",
                           "1.2.3.4:65536", "1.2.3.4:-1", "[::1", "[::1]443", "[::1]:", "[]:1", "1.2.3.4 :1", " 1.2.3.4",
                           "1.2.3.4:99999999999999999999", "[1.2.3.4:80"}) {
-    EXPECT_FALSE(ParseEndpoint(bad)) << bad;
+    RemoteEndpoint endpoint;
+    EXPECT_FALSE(ParseEndpoint(bad, endpoint)) << bad;
   }
 }
 

@@ -1,7 +1,7 @@
 // The one grammar of a report document (agent-protocol.md §2), over either wire form. `Value` offers:
 //   Object(f), Array(f)   calls f(key, value) or f(value) for each member; false: no such type, f failed, or broken
 //   Unsigned, Double, Text (view valid until the next call), IsNull, IsText, Skip (checks that all of it is well formed)
-// and `key` offers Match(names) -> field or -1, and Text(). Every value that is handed out must be read or skipped.
+// and `key` offers Match<names>() -> field or -1, and Text(). Every value that is handed out must be read or skipped.
 #pragma once
 
 #include <cmath>
@@ -29,7 +29,7 @@ class ReportGrammar {
   bool Document(Root& document) {
     unsigned seen = 0;
     bool ok = document.Object([&](auto& key, auto& value) {
-      switch (int field = key.Match(kDocumentNames)) {
+      switch (int field = key.template Match<kDocumentNames>()) {
         case kHeader: return Once(seen, field) && Header(value);
         case kMetrics: return Once(seen, field) && Metrics(value);
         case kCustomMetrics: return Once(seen, field) && Custom(value);
@@ -45,7 +45,7 @@ class ReportGrammar {
   bool Header(Value& header) {
     unsigned seen = 0;
     bool ok = header.Object([&](auto& key, Value& value) {
-      int field = key.Match(kHeaderNames);
+      int field = key.template Match<kHeaderNames>();
       if (field < 0) return value.Skip();
       if (!Once(seen, field)) return false;
       std::uint64_t number = 0;
@@ -73,7 +73,7 @@ class ReportGrammar {
   bool Metrics(Value& metrics) {
     unsigned seen = 0;
     bool ok = metrics.Object([&](auto& key, Value& value) {
-      switch (int field = key.Match(kMetricsNames)) {
+      switch (int field = key.template Match<kMetricsNames>()) {
         case kTcpPorts: return Once(seen, field) && Listening(value, out_.tcp);
         case kUdpPorts: return Once(seen, field) && Listening(value, out_.udp);
         case kNetworkStats: return Once(seen, field) && Network(value);
@@ -88,7 +88,7 @@ class ReportGrammar {
   bool Listening(Value& listening, PortList& list) {
     unsigned seen = 0;
     bool ok = listening.Object([&](auto& key, Value& value) {
-      switch (int field = key.Match(kPortListNames)) {
+      switch (int field = key.template Match<kPortListNames>()) {
         case kPorts:
           list.listed = true;
           return Once(seen, field) &&
@@ -105,7 +105,7 @@ class ReportGrammar {
   bool Port(Value& entry, PortList& list) {
     unsigned seen = 0;
     bool ok = entry.Object([&](auto& key, Value& value) {
-      int field = key.Match(kPortNames);
+      int field = key.template Match<kPortNames>();
       if (field == kPort) {
         std::uint64_t port = 0;
         if (!Once(seen, kPort)) return false;
@@ -123,7 +123,7 @@ class ReportGrammar {
   bool Network(Value& network) {
     unsigned seen = 0;
     bool ok = network.Object([&](auto& key, Value& value) {
-      int field = key.Match(kNetworkNames);
+      int field = key.template Match<kNetworkNames>();
       if (field < 0) return value.Skip();
       std::optional<std::int64_t>* const counters[] = {&out_.network.bytes_in, &out_.network.bytes_out,
                                                        &out_.network.packets_in, &out_.network.packets_out};
@@ -140,7 +140,7 @@ class ReportGrammar {
   bool Tcp(Value& tcp) {
     unsigned seen = 0;
     bool ok = tcp.Object([&](auto& key, Value& value) {
-      int field = key.Match(kTcpNames);
+      int field = key.template Match<kTcpNames>();
       return field == kEstablished ? Once(seen, field) && Established(value) : value.Skip();
     });
     return ok || Fault("tcp_connections is no object");
@@ -151,7 +151,7 @@ class ReportGrammar {
     unsigned seen = 0;
     ConnectionList& list = out_.connections;
     bool ok = established.Object([&](auto& key, Value& value) {
-      switch (int field = key.Match(kEstablishedNames)) {
+      switch (int field = key.template Match<kEstablishedNames>()) {
         case kConnections:
           list.listed = true;
           return Once(seen, field) &&
@@ -167,17 +167,14 @@ class ReportGrammar {
   bool Connection(Value& entry) {
     unsigned seen = 0;
     bool ok = entry.Object([&](auto& key, Value& value) {
-      int field = key.Match(kConnectionNames);
+      int field = key.template Match<kConnectionNames>();
       if (field < 0) return value.Skip();
       if (!Once(seen, field)) return false;
       if (field == kLocalInterface) return TextOrNull(value, "local_interface is no string");
       if (field == kLocalPort) return LocalPort(value);
       std::string_view text;
       if (!value.Text(text)) return Fault("remote_addr is no string");
-      auto remote = ParseEndpoint(text);
-      if (!remote) return Fault("remote_addr is no address");
-      out_.connections.remotes.push_back(*remote);
-      return true;
+      return ParseEndpoint(text, out_.connections.remotes.emplace_back()) || Fault("remote_addr is no address");
     });
     if (!ok) return Fault("an entry of connections is no object");
     return (seen & 1U << kRemoteAddr) != 0 || Fault("an entry of connections lacks remote_addr");
@@ -220,7 +217,7 @@ class ReportGrammar {
     std::size_t members = 0;
     bool ok = entry.Object([&](auto& key, Value& value) {
       if (++members > 1) return Fault("a custom metric has more than one value");
-      switch (key.Match(kCustomNames)) {
+      switch (key.template Match<kCustomNames>()) {
         case kNumber:
           out_.custom.Begin(name, model::CustomMetricType::kNumber);
           return Number(value);
@@ -300,7 +297,7 @@ class ReportGrammar {
 
   template <class Value>
   bool TextOrNull(Value& value, const char* fault) {
-    return value.IsNull() || value.SkipText() || Fault(fault);
+    return value.SkipText() || value.IsNull() || Fault(fault);
   }
 
   /// "1.0": major 1, any minor (a later minor only adds members).

@@ -30,21 +30,15 @@ class JsonKey {
   JsonKey(JsonContext& context, const char* raw) : context_(context), raw_(raw) {}
   JsonKey(JsonContext& context, std::string_view text) : context_(context), raw_(text.data()), size_(text.size()) {}
 
-  template <std::size_t N>
-  int Match(const std::array<Name, N>& names) const {
+  template <const auto& kNames>
+  int Match() const {
     std::uint64_t word = 0;
     if (size_ == kUnknown) {
       std::memcpy(&word, raw_, sizeof word);
-      for (const Name& name : names) {
-        if (name.MatchesQuoted(raw_, word)) return name.field();
-      }
-      return -1;
+      return FindName<kNames>([&](const Name& name) { return name.MatchesQuoted(raw_, word); });
     }
     std::memcpy(&word, raw_, std::min(size_, sizeof word));
-    for (const Name& name : names) {
-      if (name.Matches({raw_, size_}, word)) return name.field();
-    }
-    return -1;
+    return FindName<kNames>([&](const Name& name) { return name.Matches({raw_, size_}, word); });
   }
 
   bool Text(std::string_view& text) const {
@@ -237,7 +231,7 @@ class JsonDecoder::Impl {
     ReportGrammar grammar(out);
     JsonRoot root(context, document);
     (void)root.Object([&](auto& key, JsonValue& value) {
-      if (key.Match(kDocumentNames) != kHeader) return value.Skip();
+      if (key.template Match<kDocumentNames>() != kHeader) return value.Skip();
       (void)grammar.Header(value);
       return false;
     });

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace fleetward::report {
 
@@ -48,6 +49,17 @@ class Name {
   std::uint64_t quoted_word_ = 0, quoted_mask_ = 0;
   std::uint8_t field_;
 };
+
+/// Field of the first name of the table for which `matches(name)` holds, else -1. The table is a template argument so
+/// that its words become constants of the code.
+template <const auto& kNames, class Matches>
+inline int FindName(Matches matches) {
+  int field = -1;
+  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+    (void)((matches(kNames[kIndex]) && ((field = kNames[kIndex].field()), true)) || ...);
+  }(std::make_index_sequence<kNames.size()>());
+  return field;
+}
 
 enum DocumentField { kHeader, kMetrics, kCustomMetrics };
 inline constexpr std::array kDocumentNames = {
