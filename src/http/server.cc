@@ -87,6 +87,18 @@ int StatusOf(const error_code& ec) {
   return ec.category() == bh::make_error_code(bh::error::bad_method).category() ? 400 : 0;
 }
 
+template <class Message>
+Request HeadOf(const Message& message, const std::string& address) {
+  Request request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  request.remote_address = address;
+  for (const auto& field : message) {
+    request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+  }
+  return request;
+}
+
 Response Refusal(int status, std::string_view why) {
   return {status, {{"Content-Type", "application/json"}}, "{\"message\":\"" + std::string(why) + "\"}", true};
 }
@@ -120,8 +132,10 @@ struct Server::State {
   template <class Stream>
   net::awaitable<bool> Answer(Stream& stream, const Response& response, bool keep_alive, bool head_only);
   template <class Stream>
+  net::awaitable<void> Refuse(Stream& stream, int status, std::string_view why);
+  template <class Stream>
   net::awaitable<void> Linger(Stream& stream);
-  net::awaitable<Response> Handle(Request request);
+  net::awaitable<Response> Handle(const Request& request);
   void Count(const char* what);
 
   ServerOptions options;
@@ -279,24 +293,15 @@ net::awaitable<bool> Server::State::OneRequest(Stream& stream, beast::flat_buffe
   connection.idle = false;
   if (head_ec) {
     if (int status = StatusOf(head_ec)) {
-      Count("bad_request");
-      co_await Answer(stream, Refusal(status, "The request is malformed: " + head_ec.message()), false, false);
-      co_await Linger(stream);
+      std::string why = "The request is malformed: " + head_ec.message();
+      co_await Refuse(stream, status, why);
     }
     co_return false;
   }
-  Request request;
   auto& message = parser.get();
-  request.method = std::string(message.method_string());
-  request.target = std::string(message.target());
-  request.remote_address = connection.address;
-  for (const auto& field : message) {
-    request.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-  }
+  Request request = HeadOf(message, connection.address);
   if (auto rejected = CheckHead(request, message.version())) {
-    Count("bad_request");
-    co_await Answer(stream, Refusal(rejected->status, rejected->why), false, false);
-    co_await Linger(stream);
+    co_await Refuse(stream, rejected->status, rejected->why);
     co_return false;
   }
   lowest.expires_after(seconds(options.limits.body_seconds));
@@ -309,25 +314,21 @@ net::awaitable<bool> Server::State::OneRequest(Stream& stream, beast::flat_buffe
     auto [body_ec, body_size] = co_await beast::http::async_read(stream, buffer, parser, kAwait);
     if (body_ec) {
       if (int status = StatusOf(body_ec)) {
-        Count("bad_request");
-        co_await Answer(stream, Refusal(status, "The request's body is malformed or too long"), false, false);
-        co_await Linger(stream);
+        co_await Refuse(stream, status, "The request's body is malformed or too long");
       }
       co_return false;
     }
   }
   // Fields of a chunked body's trailer would be headers that nobody checked.
   if (std::distance(message.begin(), message.end()) != static_cast<std::ptrdiff_t>(request.headers.size())) {
-    Count("bad_request");
-    co_await Answer(stream, Refusal(400, "Trailer fields are not supported"), false, false);
-    co_await Linger(stream);
+    co_await Refuse(stream, 400, "Trailer fields are not supported");
     co_return false;
   }
   request.body = std::move(message.body());
   bool keep_alive = message.keep_alive();
   bool head_only = request.method == "HEAD";
   lowest.expires_never();
-  Response response = co_await Handle(std::move(request));
+  Response response = co_await Handle(request);
   keep_alive = keep_alive && !response.close && !stopping;
   co_return co_await Answer(stream, response, keep_alive, head_only) && keep_alive;
 }
@@ -340,20 +341,34 @@ net::awaitable<bool> Server::State::Answer(Stream& stream, const Response& respo
   co_return !ec;
 }
 
-/// Reads on for a moment after a refusal, so that a reset does not destroy the answer on its way.
+/// One answer, and no more reading of requests.
+template <class Stream>
+net::awaitable<void> Server::State::Refuse(Stream& stream, int status, std::string_view why) {
+  Count("bad_request");
+  // A named object: GCC 12 destroys some temporaries inside co_await twice.
+  Response refusal = Refusal(status, why);
+  co_await Answer(stream, refusal, false, false);
+  co_await Linger(stream);
+}
+
+/// Ends our side, then reads on for a moment: a reset would destroy the answer on its way.
 template <class Stream>
 net::awaitable<void> Server::State::Linger(Stream& stream) {
-  beast::get_lowest_layer(stream).expires_after(kLingerTime);
+  auto& lowest = beast::get_lowest_layer(stream);
+  lowest.expires_after(kLingerTime);
+  if constexpr (std::is_same_v<Stream, TlsStream>) co_await stream.async_shutdown(kAwait);
+  error_code ignored;
+  lowest.socket().shutdown(tcp::socket::shutdown_send, ignored);
   char scratch[4096];
   for (std::size_t total = 0; total < kLingerBytes;) {
-    auto [ec, size] = co_await stream.async_read_some(net::buffer(scratch), kAwait);
+    auto [ec, size] = co_await lowest.async_read_some(net::buffer(scratch), kAwait);
     if (ec) co_return;
     total += size;
   }
 }
 
 /// Runs the handler on its own thread and comes back to the connection's strand.
-net::awaitable<Response> Server::State::Handle(Request request) {
+net::awaitable<Response> Server::State::Handle(const Request& request) {
   if (queued.fetch_add(1) >= options.limits.queued_requests) {
     --queued;
     Count("overload");
