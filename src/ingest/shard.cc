@@ -53,7 +53,10 @@ Shard::Shard(ShardOptions options, store::BlockStore& store, const Clock& clock,
   state_ = std::make_unique<telemetry::ShardState>(store_, options_.index, options_.count, std::move(slabs),
                                                    WholeCheckpoints());
   book_ = std::make_unique<alarms::AlarmBook>(state_->batch(), std::move(verification), counters);
-  engine_ = std::make_unique<detect::Engine>(options_.engine, *book_);
+  detect::Options engine = options_.engine;
+  engine.slab_count = telemetry::kSlabCount;
+  engine.slab_of = telemetry::SlabOf;
+  engine_ = std::make_unique<detect::Engine>(engine, *book_);
 }
 
 Shard::~Shard() { Stop(); }
@@ -519,32 +522,27 @@ bool Shard::Commit() {
 void Shard::Checkpoint() {
   double begin = ThreadSeconds();
   if (!book_->alerts().empty() && !Commit()) return;
-  Status saved = state_->CommitAll(applied_, FromMillis(watermark_ms_));
-  if (!saved.ok()) {
-    log::Warning("checkpoint-waits", {{"error", saved.error().ToString()}});
-  } else {
-    engine_->MarkClean();
+  for (std::uint32_t slab : engine_->TakeChangedSlabs()) {
+    if (telemetry::ShardOf(slab, options_.count) == options_.index) state_->Touch(slab, applied_);
   }
+  Status saved = state_->CommitAll(applied_, FromMillis(watermark_ms_));
+  if (!saved.ok()) log::Warning("checkpoint-waits", {{"error", saved.error().ToString()}});
   auto cost_ms = static_cast<std::int64_t>((ThreadSeconds() - begin) * 1000);
   std::int64_t wait_ms = std::max(options_.checkpoint_interval.count(),
                                   static_cast<std::int64_t>(static_cast<double>(cost_ms) / kCheckpointShare));
   next_checkpoint_ms_ = clock_.MonotonicMillis() + wait_ms;
 }
 
-std::string Shard::EngineKey(std::string_view part) const {
-  std::string key = "engine/";
-  key += std::to_string(options_.index);
-  key += '/';
-  key.append(part);
-  return key;
-}
-
+// A slab's row: the engine's part, then the things' other state.
 void Shard::SaveSlab(telemetry::SlabId slab, std::string& out) {
   if (slab == engine_slab()) {
     SaveEngine(out);
     return;
   }
+  std::string engine;
+  engine_->SaveSlab(slab, engine);
   ByteWriter w(out);
+  w.Bytes(engine);
   const auto& members = slab_things_[slab / options_.count];
   w.Varint(members.size());
   for (const model::EntityId& entity : members) {
@@ -554,8 +552,17 @@ void Shard::SaveSlab(telemetry::SlabId slab, std::string& out) {
 }
 
 Status Shard::LoadSlab(telemetry::SlabId slab, std::string_view bytes) {
-  if (slab == engine_slab()) return LoadEngine(bytes);
+  if (slab >= telemetry::kSlabCount) {
+    if (slab == engine_slab()) loaded_engine_ = bytes;
+    return {};
+  }
+  loaded_slabs_.emplace_back(slab, bytes);
+  return {};
+}
+
+Status Shard::LoadThings(telemetry::SlabId slab, std::string_view bytes) {
   ByteReader r(bytes);
+  std::string_view engine = r.Bytes();
   std::uint64_t count = r.Varint();
   for (std::uint64_t i = 0; i < count; ++i) {
     auto entity = Id128::FromBytes(r.Raw(16));
@@ -567,20 +574,16 @@ Status Shard::LoadSlab(telemetry::SlabId slab, std::string_view bytes) {
     things_.insert_or_assign(*entity, std::move(thing));
   }
   if (!r.AtEnd()) return Error(Code::kCorrupt, "a stored slab has bytes left");
-  return {};
+  if (engine.empty()) return {};
+  return engine_->LoadSlab(slab, engine);
 }
 
 void Shard::SaveEngine(std::string& out) {
-  // The engine's slabs are rows of their own in the same batch: only changed ones are written.
-  for (std::uint32_t slab : engine_->DirtySlabs()) {
-    state_->batch().Put(telemetry::kFamilyMeta, EngineKey(std::to_string(slab)), engine_->SaveSlab(slab));
-  }
-  if (engine_->config_dirty()) state_->batch().Put(telemetry::kFamilyMeta, EngineKey("config"), engine_->SaveConfig());
   ByteWriter w(out);
   w.U8(1);
   w.Varint(options_.count);
   w.SignedVarint(watermark_ms_);
-  w.Varint(engine_->slab_count());
+  w.Bytes(engine_->SaveConfig());
   w.Bytes(engine_->SaveCursor());
   w.Varint(edge_starts_.size());
   for (const Id128& start : edge_starts_) {
@@ -608,7 +611,7 @@ Status Shard::LoadEngine(std::string_view bytes) {
     return Error(Code::kInvalidArgument, "detect.shards cannot change once a data folder is in use");
   }
   watermark_ms_ = r.SignedVarint();
-  auto slabs = static_cast<std::uint32_t>(r.Varint());
+  std::string_view config = r.Bytes();
   std::string_view cursor = r.Bytes();
   for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
     Id128 start = Id128::FromBytes(r.Raw(16)).value_or(Id128{});
@@ -620,22 +623,15 @@ Status Shard::LoadEngine(std::string_view bytes) {
     for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) metrics.emplace_back(r.Bytes());
   }
   for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
-    detect::CustomMetricConfig config;
-    config.name = model::CustomMetricName(r.Bytes());
-    config.id = static_cast<model::MetricId>(r.Varint());
-    config.type = static_cast<model::CustomMetricType>(r.U8());
-    customs_.emplace(config.name.value(), config);
+    detect::CustomMetricConfig metric;
+    metric.name = model::CustomMetricName(r.Bytes());
+    metric.id = static_cast<model::MetricId>(r.Varint());
+    metric.type = static_cast<model::CustomMetricType>(r.U8());
+    customs_.emplace(metric.name.value(), metric);
   }
   if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "the engine's checkpoint cannot be read");
-  FW_ASSIGN(auto config, store_.Get(telemetry::kFamilyMeta, EngineKey("config")));
-  if (config) FW_TRY(engine_->LoadConfig(*config));
+  FW_TRY(engine_->LoadConfig(config));
   FW_TRY(engine_->LoadCursor(cursor));
-  for (std::uint32_t slab = 0; slab < slabs; ++slab) {
-    FW_ASSIGN(auto row, store_.Get(telemetry::kFamilyMeta, EngineKey(std::to_string(slab))));
-    if (!row) return Error(Code::kCorrupt, "a slab of the engine's checkpoint is missing");
-    FW_TRY(engine_->LoadSlab(slab, *row));
-  }
-  engine_->MarkClean();
   RefreshRetained();
   return {};
 }
@@ -643,6 +639,10 @@ Status Shard::LoadEngine(std::string_view bytes) {
 Status Shard::Load(const telemetry::AppliedTable& applied) {
   FW_TRY(state_->Load(applied));
   applied_ = applied.applied;
+  if (!loaded_engine_.empty()) FW_TRY(LoadEngine(loaded_engine_));
+  for (const auto& [slab, bytes] : loaded_slabs_) FW_TRY(LoadThings(slab, bytes));
+  loaded_slabs_.clear();
+  loaded_engine_.clear();
   return book_->Load(store_, [this](const model::EntityId& entity) {
     return telemetry::ShardOf(telemetry::SlabOf(entity), options_.count) == options_.index;
   });

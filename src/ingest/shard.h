@@ -128,10 +128,10 @@ class Shard {
   void Checkpoint();
   void SaveSlab(telemetry::SlabId slab, std::string& out);
   Status LoadSlab(telemetry::SlabId slab, std::string_view bytes);
+  Status LoadThings(telemetry::SlabId slab, std::string_view bytes);
   void SaveEngine(std::string& out);
   Status LoadEngine(std::string_view bytes);
   telemetry::SlabId engine_slab() const { return telemetry::kSlabCount + options_.index; }
-  std::string EngineKey(std::string_view part) const;
 
   const ShardOptions options_;
   store::BlockStore& store_;
@@ -155,6 +155,8 @@ class Shard {
   std::set<std::string> seen_profiles_, seen_customs_;
   std::set<model::EntityId> seen_things_;
 
+  std::vector<std::pair<telemetry::SlabId, std::string>> loaded_slabs_;  // until the engine's configuration is there
+  std::string loaded_engine_;
   bool replaying_ = false;
   store::LogPosition position_ = 0;       // of the record being applied
   store::LogPosition applied_ = 0;        // last position applied
