@@ -1,6 +1,7 @@
 #include "fleetward/registry/certificates.h"
 
 #include "access.h"
+#include "certificate_facts.h"
 #include "fleetward/crypto/certificate.h"
 
 namespace fleetward::registry {
@@ -35,6 +36,8 @@ Result<Certificate> Certificates::Store(std::string_view actor, const crypto::Ce
   certificate.created = certificate.modified = now;
   certificate.not_before = x509.not_before();
   certificate.not_after = x509.not_after();
+  certificate.serial = x509.SerialHex();
+  certificate.policy_facts = policy::EncodeCertificateAttributes(CertificateFacts(x509));
   auto stored = Apply<Certificate>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<Certificate> {
     const std::string& id = certificate.id.value();
     FW_ASSIGN(auto present, tx.Get(kCertificates, id));

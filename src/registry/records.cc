@@ -136,6 +136,8 @@ std::string Encode(const Certificate& certificate) {
   out.Time(certificate.modified);
   out.Time(certificate.not_before);
   out.Time(certificate.not_after);
+  out.Bytes(certificate.serial);
+  out.Bytes(certificate.policy_facts);
   return record;
 }
 
@@ -152,6 +154,8 @@ Result<Certificate> DecodeCertificate(std::string_view id, std::string_view reco
   certificate.modified = in.Time();
   certificate.not_before = in.Time();
   certificate.not_after = in.Time();
+  certificate.serial = in.Text();
+  certificate.policy_facts = in.Text();
   return in.Finish(std::move(certificate), "certificate");
 }
 

@@ -62,6 +62,8 @@ struct Certificate {
   Timestamp modified{};
   Timestamp not_before{};
   Timestamp not_after{};
+  std::string serial;          // lower-case hex, for iot:Certificate.SerialNumber
+  std::string policy_facts;    // policy::EncodeCertificateAttributes
 };
 
 struct Policy {

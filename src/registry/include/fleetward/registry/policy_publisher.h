@@ -21,8 +21,7 @@ namespace fleetward::registry {
 
 struct PublisherOptions {
   std::string path;  // DIR/policy.snapshot
-  /// After a change the file is rewritten once this time has passed without more changes, at most every ten times
-  /// as long as the last writing took.
+  /// The file is rewritten this long after a change, but at most every ten times as long as the last writing took.
   std::chrono::milliseconds quiet{200};
   std::size_t kept_delta_bytes = 8 << 20;
 };
@@ -33,11 +32,11 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   /// An encoded policy::SnapshotDelta (EncodeDelta) that leads to `version`. Called in order, one at a time.
   using DeltaSink = std::function<void(std::uint64_t version, const std::string& delta)>;
 
-  PolicyPublisher(PublisherOptions options, const store::ControlStore& store, Arns arns);
+  PolicyPublisher(PublisherOptions options, store::ControlStore& store, Arns arns);
   ~PolicyPublisher() override;
 
-  /// Writes the file for the present state and starts the threads. Call once, before changes arrive. The version
-  /// goes on after that of a file which is there.
+  /// Writes the file for the present state and starts the threads. Call once, before changes arrive. Versions start
+  /// above all that were ever handed out from this store or found in the file.
   Status Start();
   /// May be set and cleared at any time; `barrier` may be null and must outlive its use.
   void SetSink(DeltaSink sink);
@@ -58,8 +57,7 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   /// Writes the file with the present state now; returns its version.
   Result<std::uint64_t> WriteSnapshot();
 
-  /// Per-thing override (quarantine): nothing, or what `thing` may do meanwhile is set by the mitigation service.
-  /// Dimensions likewise reach the snapshot through these hooks.
+  /// Replaces the dimensions whose topic filters the plugin counts by.
   void SetDimensions(std::vector<policy::DimensionEntry> dimensions);
 
  private:
