@@ -39,14 +39,14 @@ struct CounterDeltas {
   std::uint64_t authorization_failures = 0;
   std::uint64_t connection_attempts = 0;
   std::uint64_t disconnects = 0;
-  std::span<const model::IpAddress> source_ips;  // addresses connected from (in a dimension: sent from)
+  std::span<const model::IpAddress> source_ips{};  // addresses connected from (in a dimension: sent from)
 };
 
 /// The part of the deltas that one dimension's topic filter selects, per operator (detect.md §6).
 struct DimensionDeltas {
   std::string_view dimension;
   model::DimensionOperator op = model::DimensionOperator::kIn;
-  CounterDeltas deltas;
+  CounterDeltas deltas{};
 };
 
 struct CountsEvent {
@@ -57,8 +57,8 @@ struct CountsEvent {
   Timestamp time{};
   /// The thing was connected at some moment of the bucket: no events then are a datapoint 0.
   bool connected = false;
-  CounterDeltas deltas;
-  std::span<const DimensionDeltas> dimensions;
+  CounterDeltas deltas{};
+  std::span<const DimensionDeltas> dimensions{};
 };
 
 /// A connect or disconnect of one of the thing's connections (D11).
