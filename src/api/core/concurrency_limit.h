@@ -8,7 +8,7 @@ namespace fleetward::api {
 
 class ConcurrencyLimit {
  public:
-  ConcurrencyLimit(int running, int waiting) : running_left_(running), waiting_left_(waiting) {}
+  ConcurrencyLimit(int running, int waiting) : running_left_(running), waiting_left_(waiting), max_waiting_(waiting) {}
 
   /// Waits for a turn; false at once when too many wait already.
   bool Enter() {
@@ -22,6 +22,11 @@ class ConcurrencyLimit {
     --running_left_;
     return true;
   }
+  /// For tests.
+  int Waiting() {
+    std::lock_guard lock(mutex_);
+    return max_waiting_ - waiting_left_;
+  }
   void Leave() {
     std::lock_guard lock(mutex_);
     ++running_left_;
@@ -33,6 +38,7 @@ class ConcurrencyLimit {
   std::condition_variable turn_;
   int running_left_;
   int waiting_left_;
+  int max_waiting_;
 };
 
 }  // namespace fleetward::api
