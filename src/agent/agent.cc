@@ -191,7 +191,7 @@ std::string SpoolFolder(const AgentOptions& options) {
   }
   // A thing's name may hold anything a file name may not. Two brokers may know two things of one name.
   return base + "/spool/" + PercentEncode(options.endpoint) + "-" + std::to_string(options.port) + "/" +
-         PercentEncode(options.thing());
+         (options.thing().starts_with('.') ? "thing-" : "") + PercentEncode(options.thing());
 }
 
 int RunAgent(const AgentOptions& options) {
