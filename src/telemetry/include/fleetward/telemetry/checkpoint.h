@@ -4,10 +4,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fleetward/base/result.h"
@@ -66,28 +67,34 @@ class Checkpointer {
   /// The batch of the last Finish is in the store.
   void Written();
 
-  /// Position of the saved state of a slab as far as it is in the store. Any thread.
+  /// The slab should be saved although no record came for it.
+  void MarkWaiting(SlabId slab);
+
+  /// Position of the saved state of a slab of a thing as far as it is in the store. Any thread.
   LogPosition SavedPosition(SlabId slab) const;
   /// Everything up to here is in batches that were written: what the log may lose after a Flush. Any thread.
   LogPosition written_position() const { return written_.load(std::memory_order_acquire); }
-  std::uint64_t waiting_slabs() const;
+  std::uint64_t waiting_slabs() const { return queue_.size(); }
 
  private:
   struct Slab {
-    LogPosition saved = 0;         // in the state that was saved (and put into a batch)
-    LogPosition first_waiting = 0; // first record applied since; 0 = clean
+    LogPosition saved = 0;           // in the state that was saved (put into a batch)
+    LogPosition first_waiting = 0;   // first record applied since; 0 = none
+    bool marked = false;             // in marked_
   };
   void SaveSlab(SlabId slab, store::Batch& batch);
+  bool SaveNext(store::Batch& batch);
   LogPosition Covered() const;
 
-  std::uint32_t shard_, shards_;
+  const std::uint32_t shard_, shards_;
   SlabCallbacks callbacks_;
   CheckpointOptions options_;
-  std::map<SlabId, Slab> extra_;                 // from kSlabCount on
-  std::vector<Slab> slabs_;
-  std::map<LogPosition, std::vector<SlabId>> waiting_;  // by first_waiting
+  std::vector<Slab> slabs_;                        // kSlabCount things' slabs, then kExtraSlabs
+  std::deque<SlabId> queue_;                       // waiting ones, in order of first_waiting
+  std::deque<SlabId> marked_;                      // to be saved without a record
   std::vector<std::atomic<LogPosition>> in_store_;
   std::vector<std::pair<SlabId, LogPosition>> unwritten_;
+  std::string bytes_;
   LogPosition applied_ = 0, finished_ = 0;
   std::atomic<LogPosition> written_{0};
   std::int64_t budget_at_ms_ = 0;

@@ -21,10 +21,11 @@ enum Family : store::FamilyId {
 std::vector<store::FamilySpec> TelemetryFamilies();
 
 /// A slab is the unit of checkpoints: all things whose id hashes to it. The count is fixed, so that the number of
-/// shards may change between starts. Slabs from kSlabCount on belong to no thing (fleet-wide state); the caller
-/// numbers them.
+/// shards may change between starts. The kExtraSlabs behind them belong to a shard, not to
+/// things.
 using SlabId = std::uint32_t;
 inline constexpr SlabId kSlabCount = 4096;
+inline constexpr SlabId kExtraSlabs = 256;
 SlabId SlabOf(const model::EntityId& entity);
 /// The shard that owns a slab: slab modulo shards.
 constexpr std::uint32_t ShardOf(SlabId slab, std::uint32_t shards) { return slab % shards; }

@@ -48,10 +48,10 @@ class Query {
   Result<std::vector<std::pair<SeriesKey, Datapoint>>> Latest(const model::EntityId& entity, Timestamp now,
                                                              Millis horizon) const;
 
-  /// Calls fn(sample, position) for every sample of the thing in start..end, in time order within each day, until it
+  /// Calls fn(sample) for every sample of the thing in start..end, in time order within each day, until it
   /// returns false. For `why` and backtests. The sample is reused between calls.
   Status Samples(const model::EntityId& entity, Source source, Timestamp start, Timestamp end,
-                 const std::function<bool(const Sample&, LogPosition)>& fn) const;
+                 const std::function<bool(const Sample&)>& fn) const;
 
  private:
   const store::BlockStore& store_;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fleetward/base/result.h"
 #include "fleetward/store/block_store.h"
@@ -31,12 +32,13 @@ class Recorder {
   Recorder();
   ~Recorder();
 
-  /// Records a sample that the log holds at `position`. Positions of one thing never decrease. Takes no I/O.
+  /// Records a sample that the log holds at `position`; one record gives at most one sample for a thing and source.
+  /// Positions never decrease. Takes no I/O.
   void Add(const Sample& sample, LogPosition position);
 
   /// Puts sealed blocks that are waiting into `batch`. They stay visible to Copy until Written is called.
   void Drain(store::Batch& batch);
-  /// The batches drained so far are in the store.
+  /// The batches drained so far are in the store. The caller holds mutex(), since before it wrote them.
   void Written();
   std::size_t waiting_bytes() const;
 
@@ -56,7 +58,7 @@ class Recorder {
   std::mutex& mutex() const;
 
   struct Stats {
-    std::uint64_t samples = 0, late = 0, blocks = 0, block_bytes = 0, open_samples = 0, things = 0, memory_bytes = 0;
+    std::uint64_t samples = 0, late = 0, blocks = 0, block_bytes = 0, open_samples = 0, things = 0;
   };
   Stats stats() const;
 

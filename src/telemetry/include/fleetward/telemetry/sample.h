@@ -87,6 +87,16 @@ class Sample {
   bool operator==(const Sample& other) const;
 
   // Flat storage, for codecs.
+  void AddField(SeriesKey key, model::ValueKind kind, std::uint32_t first, std::uint32_t count) {
+    fields_.push_back({key, kind, first, count});
+  }
+  std::vector<std::uint64_t>& mutable_words() { return words_; }
+  std::vector<model::IpPrefix>& mutable_prefixes() { return prefixes_; }
+  void AppendString(std::string_view value) {
+    text_.append(value);
+    string_ends_.push_back(static_cast<std::uint32_t>(text_.size()));
+  }
+  std::uint32_t string_count() const { return static_cast<std::uint32_t>(string_ends_.size()); }
   std::span<const std::uint64_t> words() const { return words_; }   // counts (two's complement), doubles, ports
   std::span<const model::IpPrefix> prefixes() const { return prefixes_; }
   std::string_view String(std::uint32_t index) const {

@@ -12,7 +12,7 @@
 
 namespace fleetward::telemetry {
 
-/// The engine's part of a slab: opaque bytes.
+/// The caller's part of a slab: opaque bytes. Slabs from kSlabCount on are the caller's alone.
 struct EngineSlabs {
   std::function<void(SlabId, std::string& out)> save;
   std::function<Status(SlabId, std::string_view bytes)> load;
@@ -27,6 +27,9 @@ struct EngineSlabs {
 ///
 /// Everything put into batch() must be the same again when the record is replayed (keys and values from the record
 /// alone): replay writes it once more.
+///
+/// A caller whose state must be of one position across slabs switches the budget off (cpu_share 0, max_lag_records at its
+/// largest), asks ShouldApply of one extra slab that it touches with every record, and calls CommitAll now and then.
 class ShardState {
  public:
   ShardState(store::BlockStore& store, std::uint32_t shard, std::uint32_t shards, EngineSlabs engine,
@@ -46,15 +49,22 @@ class ShardState {
   /// Writes what is waiting, and some checkpoints. On kUnavailable (disk full) everything is kept and written by a
   /// later Commit; reads of open samples go on. `urgent`: see Checkpointer::Step.
   Status Commit(LogPosition applied, Timestamp watermark, std::int64_t monotonic_ms, bool urgent = false);
-  /// Commit with every slab: graceful stop. Then Flush the store.
+  /// Commit with every slab that waits. At a graceful stop, Flush the store then (LogTrimmer::Run does).
   Status CommitAll(LogPosition applied, Timestamp watermark);
 
  private:
   Status WriteBatch();
 
+  void SaveSlab(SlabId slab, std::string& out, store::Batch& batch);
+  Status LoadSlab(SlabId slab, std::string_view bytes);
+
   store::BlockStore& store_;
+  EngineSlabs engine_;
   Recorder recorder_;
   Timestamp watermark_{};
+  std::string recorder_bytes_;
+  std::int64_t next_idle_ms_ = 0;
+  bool failing_ = false;             // the last batch is still to be written
   store::Batch batch_;
   Checkpointer checkpointer_;
 };

@@ -24,6 +24,9 @@ struct EventKey {
 
 /// Adds an event; the same key again overwrites it. Kept 30 days.
 void PutEvent(store::Batch& batch, const EventKey& key, const model::EntityId& entity, std::string_view value);
+/// Removes events with an earlier time. Background work.
+Status ExpireEvents(store::BlockStore& store, Timestamp before);
+
 void PutActive(store::Batch& batch, const model::ViolationId& id, std::string_view value);
 void DeleteActive(store::Batch& batch, const model::ViolationId& id);
 

@@ -1,0 +1,128 @@
+// Both block formats: what goes in comes out, and bytes from nowhere do no harm.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "day_block.h"
+#include "hour_block.h"
+#include "int_stream.h"
+#include "store_test_support.h"
+
+namespace fleetward::telemetry {
+namespace {
+
+std::vector<Sample> RandomSamples(std::mt19937_64& random, std::size_t count) {
+  std::vector<Sample> samples(count);
+  std::int64_t ms = 1'790'000'000'000;
+  for (Sample& sample : samples) {
+    sample.entity = TestEntity(1);
+    ms += random() % 10 == 0 ? static_cast<std::int64_t>(random() % 5000) : 300'000;
+    sample.time = FromMillis(ms);
+    FillRandom(random, sample);
+  }
+  return samples;
+}
+
+std::string HourBlockOf(const std::vector<Sample>& samples) {
+  std::string rows;
+  for (std::size_t i = 0; i < samples.size(); ++i) AppendHourRow(samples[i], i ? &samples[i - 1] : nullptr, rows);
+  return MakeHourBlock(samples.size(), 10, 10 + samples.size(), rows);
+}
+
+std::string DayBlockOf(const std::vector<Sample>& samples) {
+  std::vector<const Sample*> order;
+  for (const Sample& sample : samples) order.push_back(&sample);
+  DayEncoder encoder;
+  return std::string(encoder.Encode(order));
+}
+
+TEST(IntStream, RoundTrips) {
+  std::mt19937_64 random(3);
+  std::vector<std::uint64_t> scratch, out;
+  std::vector<std::vector<std::uint64_t>> cases = {
+      {}, {0}, {UINT64_MAX}, {0, UINT64_MAX, 0}, {1, 2}, {5, 5, 5}, {1000000, 1000300, 1000600, 1000901}, {UINT64_MAX, 1, 2}};
+  for (int i = 0; i < 300; ++i) {
+    std::vector<std::uint64_t> values(random() % 50);
+    int shift = static_cast<int>(random() % 64);
+    std::uint64_t base = random();
+    for (auto& v : values) v = (random() >> shift) + (i % 2 ? base : 0);
+    cases.push_back(values);
+  }
+  for (const auto& values : cases) {
+    std::string bytes;
+    PutInts(values, scratch, bytes);
+    ByteReader in(bytes);
+    ASSERT_TRUE(GetInts(in, values.size(), out));
+    EXPECT_TRUE(in.AtEnd());
+    EXPECT_EQ(out, values);
+  }
+}
+
+TEST(Blocks, RoundTripEveryKindOfValue) {
+  std::mt19937_64 random(11);
+  DayDecoder decoder;
+  std::vector<Sample> decoded;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Sample> samples = RandomSamples(random, 1 + random() % 12);
+    std::size_t used = 0;
+    ASSERT_TRUE(DecodeHourBlock(HourBlockOf(samples), TestEntity(1), Source::kDevice, decoded, used).ok());
+    ASSERT_EQ(used, samples.size());
+    for (std::size_t i = 0; i < used; ++i) ASSERT_EQ(decoded[i], samples[i]) << round << " " << i;
+    samples = RandomSamples(random, 1 + random() % 300);
+    std::string block = DayBlockOf(samples);
+    used = 0;
+    ASSERT_TRUE(decoder.Decode(block, TestEntity(1), Source::kDevice, nullptr, decoded, used).ok());
+    ASSERT_EQ(used, samples.size());
+    for (std::size_t i = 0; i < used; ++i) ASSERT_EQ(decoded[i], samples[i]) << round << " " << i;
+    SeriesKey only{15, 0};
+    used = 0;
+    ASSERT_TRUE(decoder.Decode(block, TestEntity(1), Source::kDevice, &only, decoded, used).ok());
+    for (std::size_t i = 0; i < used; ++i) {
+      const Sample::Field* expected = samples[i].Find(only);
+      ASSERT_EQ(decoded[i].fields().size(), expected ? 1u : 0u);
+      if (expected) {
+        ASSERT_EQ(decoded[i].Value(decoded[i].fields()[0]), samples[i].Value(*expected));
+      }
+    }
+  }
+}
+
+TEST(Blocks, RowsWithoutValuesAndUnchangedListsTakeNearlyNothing) {
+  std::vector<Sample> samples(12);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    samples[i].entity = TestEntity(1);
+    samples[i].time = FromMillis(static_cast<std::int64_t>(i) * 300'000);
+    samples[i].AddPorts({15, 0}, std::vector<std::uint16_t>(500, 80));
+  }
+  EXPECT_LT(HourBlockOf(samples).size(), 1200u);
+  EXPECT_LT(DayBlockOf(samples).size(), 200u);
+}
+
+TEST(Blocks, DamagedBytesAreRefusedOrDecodedButNeverHarm) {
+  std::mt19937_64 random(5);
+  std::vector<Sample> decoded;
+  DayDecoder decoder;
+  for (int round = 0; round < 60; ++round) {
+    std::vector<Sample> samples = RandomSamples(random, 1 + random() % 12);
+    for (std::string block : {HourBlockOf(samples), DayBlockOf(samples)}) {
+      for (int change = 0; change < 40; ++change) {
+        std::string bytes = block;
+        if (change % 4 == 0) {
+          bytes.resize(random() % bytes.size());
+        } else {
+          bytes[random() % bytes.size()] = static_cast<char>(random());
+        }
+        std::size_t used = 0;
+        (void)DecodeHourBlock(bytes, TestEntity(1), Source::kDevice, decoded, used).ok();
+        used = 0;
+        (void)decoder.Decode(bytes, TestEntity(1), Source::kDevice, nullptr, decoded, used).ok();
+      }
+    }
+  }
+  std::size_t used = 0;
+  EXPECT_EQ(DecodeHourBlock("", TestEntity(1), Source::kDevice, decoded, used).error().code(), Code::kCorrupt);
+  EXPECT_EQ(decoder.Decode("", TestEntity(1), Source::kDevice, nullptr, decoded, used).error().code(), Code::kCorrupt);
+}
+
+}  // namespace
+}  // namespace fleetward::telemetry

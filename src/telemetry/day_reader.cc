@@ -1,0 +1,67 @@
+#include "day_reader.h"
+
+#include <algorithm>
+
+#include "fleetward/telemetry/layout.h"
+#include "hour_block.h"
+#include "keys.h"
+
+namespace fleetward::telemetry {
+
+DayReader::DayReader(const store::View& view, bool readahead)
+    : days_(view.NewCursor(kFamilyDays, {}, readahead)), hours_(view.NewCursor(kFamilyHours, {}, readahead)) {}
+
+Status DayReader::Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
+                       const SeriesKey* only, std::span<const OpenBlock> open) {
+  used_ = 0;
+  stored_.clear();
+  FW_TRY(ReadDays(entity, source, day, only));
+  FW_TRY(ReadHours(entity, source, day, from_hour));
+  for (const OpenBlock& block : open) {
+    if (block.source != source) continue;
+    // Replay makes blocks again that had been stored: the stored one is complete.
+    if (std::find(stored_.begin(), stored_.end(), block.first_position) != stored_.end()) continue;
+    std::size_t first = used_;
+    FW_TRY(DecodeHourBlock(block.bytes, entity, source, samples_, used_));
+    if (used_ > first && DayOf(samples_[first].time) != day) used_ = first;
+  }
+  return {};
+}
+
+Status DayReader::ReadDays(const model::EntityId& entity, Source source, std::uint32_t day, const SeriesKey* only) {
+  std::string prefix = DayKey(day, entity, static_cast<std::uint8_t>(source), 0);
+  prefix.resize(prefix.size() - 2);
+  for (days_->Seek(prefix); days_->Valid() && days_->key().starts_with(prefix); days_->Next()) {
+    FW_TRY(decoder_.Decode(days_->value(), entity, source, only, samples_, used_));
+  }
+  return days_->status();
+}
+
+Status DayReader::ReadHours(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour) {
+  const std::uint32_t end = (day + 1) * kHoursPerDay;
+  for (std::uint32_t hour = std::max(from_hour, day * kHoursPerDay); hour < end;) {
+    std::string prefix = ThingKey(hour, entity);
+    for (hours_->Seek(prefix); hours_->Valid() && hours_->key().starts_with(prefix); hours_->Next()) {
+      auto parts = ParseHourKey(hours_->key());
+      if (!parts) return Error(Code::kCorrupt, "a telemetry key makes no sense");
+      if ((parts->lane & 1) != static_cast<Lane>(source)) continue;
+      stored_.push_back(parts->first);
+      FW_TRY(DecodeHourBlock(hours_->value(), entity, source, samples_, used_));
+    }
+    if (!hours_->Valid()) return hours_->status();
+    // Where the cursor stands tells which hours are empty.
+    std::uint32_t next = static_cast<std::uint32_t>(GetBigEndian(hours_->key().substr(0, 4)));
+    hour = std::max(hour + 1, hours_->key().substr(0, prefix.size()) <= ThingKey(next, entity) ? next : next + 1);
+  }
+  return {};
+}
+
+const std::vector<std::uint32_t>& DayReader::Ordered() {
+  order_.resize(used_);
+  for (std::uint32_t i = 0; i < used_; ++i) order_[i] = i;
+  auto earlier = [this](std::uint32_t a, std::uint32_t b) { return samples_[a].time < samples_[b].time; };
+  if (!std::is_sorted(order_.begin(), order_.end(), earlier)) std::stable_sort(order_.begin(), order_.end(), earlier);
+  return order_;
+}
+
+}  // namespace fleetward::telemetry

@@ -1,0 +1,41 @@
+// Everything of one thing, source and day, wherever it lies: day blocks, hour blocks, open blocks.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "day_block.h"
+#include "fleetward/base/result.h"
+#include "fleetward/store/block_store.h"
+#include "fleetward/telemetry/recorder.h"
+
+namespace fleetward::telemetry {
+
+/// A reader of one view. Keeps its buffers and cursors between days. One thread.
+class DayReader {
+ public:
+  explicit DayReader(const store::View& view, bool readahead = false);
+
+  /// Reads the samples of `day` into samples(), unordered. `from_hour`: hour blocks that end before it are skipped.
+  /// `only`: as in DayDecoder. `open`: what Recorder::Copy gave together with the view. Errors: kCorrupt, kIo.
+  Status Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
+              const SeriesKey* only, std::span<const OpenBlock> open);
+
+  std::span<Sample> samples() { return std::span(samples_.data(), used_); }
+  /// Numbers of the samples in time order; equal times stay in the order in which they were read.
+  const std::vector<std::uint32_t>& Ordered();
+
+ private:
+  Status ReadDays(const model::EntityId& entity, Source source, std::uint32_t day, const SeriesKey* only);
+  Status ReadHours(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour);
+
+  std::unique_ptr<store::Cursor> days_, hours_;
+  DayDecoder decoder_;
+  std::vector<Sample> samples_;
+  std::size_t used_ = 0;
+  std::vector<std::uint32_t> order_;
+  std::vector<LogPosition> stored_;   // first positions of the hour blocks read
+};
+
+}  // namespace fleetward::telemetry

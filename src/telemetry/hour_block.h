@@ -1,0 +1,34 @@
+// The hour block: at most a dozen samples, each coded against the one before (docs/storage-telemetry.md §3).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/result.h"
+#include "fleetward/telemetry/sample.h"
+
+namespace fleetward::telemetry {
+
+inline constexpr std::uint8_t kHourBlockVersion = 1;
+inline constexpr std::uint64_t kMaxHourSamples = 64;
+
+/// Appends `sample`, coded against `previous` (null for the first of a block), to the rows of a block.
+void AppendHourRow(const Sample& sample, const Sample* previous, std::string& rows);
+
+/// Puts the header before the rows: a block.
+std::string MakeHourBlock(std::uint64_t count, LogPosition first, LogPosition last, std::string_view rows);
+
+struct HourBlockHeader {
+  std::uint64_t count = 0;
+  LogPosition span = 0;              // last position - first position
+  std::string_view rows;
+};
+Result<HourBlockHeader> ParseHourHeader(std::string_view block);
+
+/// Decodes into samples[used...], which grows as needed and keeps its buffers; entity and source are the caller's to say.
+/// Errors: kCorrupt.
+Status DecodeHourBlock(std::string_view block, const model::EntityId& entity, Source source,
+                       std::vector<Sample>& samples, std::size_t& used);
+
+}  // namespace fleetward::telemetry

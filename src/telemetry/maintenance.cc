@@ -1,0 +1,232 @@
+#include "fleetward/telemetry/maintenance.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "day_block.h"
+#include "fleetward/base/log.h"
+#include "fleetward/telemetry/violation_store.h"
+#include "hour_block.h"
+#include "keys.h"
+
+namespace fleetward::telemetry {
+namespace {
+
+constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::size_t kSmallDayBytes = 64 << 10;      // stored days up to this are merged with what comes late
+
+std::uint64_t Elements(const Sample& sample) {
+  std::uint64_t sum = 1;
+  for (const Sample::Field& field : sample.fields()) sum += field.count;
+  return sum;
+}
+
+/// Merges the hours of one day, thing by thing.
+class DayMerge {
+ public:
+  DayMerge(store::BlockStore& store, const std::function<LogPosition(SlabId)>& saved, std::uint32_t day)
+      : store_(store), saved_(saved), day_(day), view_(store.NewView()), days_(view_->NewCursor(kFamilyDays)) {
+    for (std::uint32_t hour = day * kHoursPerDay; hour < (day + 1) * kHoursPerDay; ++hour) {
+      auto cursor = view_->NewCursor(kFamilyHours, TimeKey(hour + 1), true);
+      cursor->Seek(TimeKey(hour));
+      if (cursor->Valid()) hours_.push_back(std::move(cursor));
+    }
+  }
+
+  /// Merges the next thing and source behind the last one. False: the day is through.
+  Result<bool> Next(Maintenance::Progress& progress) {
+    std::string_view least;
+    for (const auto& cursor : hours_) {
+      FW_TRY(cursor->status());
+      if (!cursor->Valid()) continue;
+      if (!ParseHourKey(cursor->key())) return Error(Code::kCorrupt, "a telemetry key makes no sense");
+      std::string_view thing = cursor->key().substr(4, 16);
+      if (least.empty() || thing < least) least = thing;
+    }
+    if (least.empty()) return false;
+    const std::string thing(least);
+    auto parts = ParseHourKey(std::string(4, '\0') + thing + std::string(9, '\0'));
+    for (Source source : {Source::kDevice, Source::kCloud}) {
+      used_[static_cast<int>(source)] = 0;
+      keys_[static_cast<int>(source)].clear();
+    }
+    LogPosition saved = saved_(SlabOf(parts->entity));
+    for (const auto& cursor : hours_) {
+      for (; cursor->Valid() && cursor->key().substr(4, 16) == thing; cursor->Next()) {
+        FW_TRY(Take(*cursor, saved, progress));
+      }
+    }
+    for (Source source : {Source::kDevice, Source::kCloud}) FW_TRY(Emit(parts->entity, source, progress));
+    if (batch_.bytes() > kBatchBytes) FW_TRY(Write());
+    return true;
+  }
+
+  Status Write() {
+    FW_TRY(store_.Write(batch_));
+    batch_.Clear();
+    return {};
+  }
+  bool skipped() const { return skipped_; }
+
+ private:
+  Status Take(const store::Cursor& cursor, LogPosition saved, Maintenance::Progress& progress) {
+    auto key = ParseHourKey(cursor.key());
+    Result<HourBlockHeader> header = ParseHourHeader(cursor.value());
+    // Damage stays where it is and is seen by who reads it; the rest of the day goes on.
+    if (!key || !header.ok()) return Damaged(cursor.key());
+    if (key->first + header->span > saved) {
+      skipped_ = true;
+      return {};
+    }
+    int source = key->lane & 1;
+    if (!DecodeHourBlock(cursor.value(), key->entity, static_cast<Source>(source), samples_[source], used_[source]).ok()) {
+      return Damaged(cursor.key());
+    }
+    keys_[source].emplace_back(cursor.key());
+    ++progress.hour_blocks;
+    if (used_[source] > 4 * kMaxDaySamples) return Emit(key->entity, static_cast<Source>(source), progress);
+    return {};
+  }
+
+  Status Damaged(std::string_view key) {
+    log::Error("telemetry.damaged_hour_block", {{"day", day_}, {"key_bytes", key.size()}});
+    return {};
+  }
+
+  /// Puts what was taken of one source into day blocks.
+  Status Emit(const model::EntityId& entity, Source source, Maintenance::Progress& progress) {
+    int s = static_cast<int>(source);
+    if (used_[s] == 0) return {};
+    std::uint16_t part = 0;
+    FW_TRY(TakeStoredDay(entity, source, part));
+    order_.clear();
+    for (std::size_t i = 0; i < used_[s]; ++i) order_.push_back(&samples_[s][i]);
+    auto earlier = [](const Sample* a, const Sample* b) { return a->time < b->time; };
+    if (!std::is_sorted(order_.begin(), order_.end(), earlier)) std::stable_sort(order_.begin(), order_.end(), earlier);
+    for (std::size_t first = 0; first < order_.size();) {
+      std::uint64_t elements = 0;
+      std::size_t end = first;
+      while (end < order_.size() && end - first < kMaxDaySamples) {
+        elements += Elements(*order_[end]);
+        if (elements > kMaxDayElements && end > first) break;
+        ++end;
+      }
+      std::string_view block = encoder_.Encode(std::span(order_).subspan(first, end - first));
+      batch_.Put(kFamilyDays, DayKey(day_, entity, static_cast<std::uint8_t>(source), part++), block);
+      ++progress.day_blocks;
+      first = end;
+    }
+    progress.samples += order_.size();
+    last_ = {entity, source};
+    last_part_ = part;
+    for (const std::string& key : keys_[s]) batch_.Delete(kFamilyHours, key);
+    keys_[s].clear();
+    used_[s] = 0;
+    return {};
+  }
+
+  /// A small stored day is taken in and replaced; a large one keeps its parts, and more are put behind them.
+  Status TakeStoredDay(const model::EntityId& entity, Source source, std::uint16_t& part) {
+    int s = static_cast<int>(source);
+    part = last_part_;
+    if (last_ == std::pair(entity, source)) return {};  // written in this run, not in the view
+    part = 0;
+    std::string prefix = DayKey(day_, entity, static_cast<std::uint8_t>(source), 0);
+    prefix.resize(prefix.size() - 2);
+    std::string first;
+    for (days_->Seek(prefix); days_->Valid() && days_->key().starts_with(prefix); days_->Next()) {
+      if (part == 0) first = days_->value();
+      part = static_cast<std::uint16_t>(GetBigEndian(days_->key().substr(prefix.size())) + 1);
+    }
+    FW_TRY(days_->status());
+    if (part != 1 || first.size() > kSmallDayBytes) return {};
+    std::size_t before = used_[s];
+    if (!decoder_.Decode(first, entity, source, nullptr, samples_[s], used_[s]).ok()) {
+      used_[s] = before;
+      return {};
+    }
+    part = 0;
+    // In front, so that equal times keep their order.
+    auto begin = samples_[s].begin();
+    std::rotate(begin, begin + static_cast<std::ptrdiff_t>(before), begin + static_cast<std::ptrdiff_t>(used_[s]));
+    return {};
+  }
+
+  store::BlockStore& store_;
+  const std::function<LogPosition(SlabId)>& saved_;
+  const std::uint32_t day_;
+  std::unique_ptr<store::View> view_;
+  std::unique_ptr<store::Cursor> days_;
+  std::vector<std::unique_ptr<store::Cursor>> hours_;
+  DayEncoder encoder_;
+  DayDecoder decoder_;
+  std::vector<Sample> samples_[kSourceCount];
+  std::size_t used_[kSourceCount] = {};
+  std::vector<std::string> keys_[kSourceCount];
+  std::vector<const Sample*> order_;
+  std::pair<model::EntityId, Source> last_{};
+  std::uint16_t last_part_ = 0;
+  store::Batch batch_;
+  bool skipped_ = false;
+};
+
+}  // namespace
+
+Maintenance::Maintenance(store::BlockStore& store, std::function<LogPosition(SlabId)> saved, Retention retention)
+    : store_(store), saved_(std::move(saved)), retention_(retention) {}
+
+Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint64_t max_things) {
+  Progress progress;
+  if (HourOf(watermark) == 0) return progress;
+  const std::uint32_t end_day = (HourOf(watermark) - 1) / kHoursPerDay;  // days before this one ended an hour ago
+  std::uint64_t things = 0;
+  std::unique_ptr<store::View> view = store_.NewView();
+  std::unique_ptr<store::Cursor> cursor = view->NewCursor(kFamilyHours, TimeKey(end_day * kHoursPerDay));
+  for (cursor->Seek({}); cursor->Valid();) {
+    auto day = static_cast<std::uint32_t>(GetBigEndian(cursor->key().substr(0, 4))) / kHoursPerDay;
+    DayMerge merge(store_, saved_, day);
+    bool through = false;
+    while (!through && things < max_things) {
+      FW_ASSIGN(bool merged, merge.Next(progress));
+      through = !merged;
+      things += merged;
+    }
+    FW_TRY(merge.Write());
+    if (!through) {
+      progress.more = true;
+      return progress;
+    }
+    // Everything visible is deleted: give the files back without rewriting them.
+    if (!merge.skipped()) {
+      bool empty = true;
+      std::string from = TimeKey(day * kHoursPerDay), until = TimeKey((day + 1) * kHoursPerDay);
+      FW_TRY(store_.Scan(kFamilyHours, from, until, [&](auto, auto) { return empty = false; }));
+      if (empty) FW_TRY(store_.DropRange(kFamilyHours, from, until));
+    }
+    cursor->Seek(TimeKey((day + 1) * kHoursPerDay));
+  }
+  FW_TRY(cursor->status());
+  return progress;
+}
+
+Status Maintenance::Expire(Timestamp watermark) {
+  auto before = [&](int days) {
+    std::uint32_t today = DayOf(watermark);
+    return today > static_cast<std::uint32_t>(days) ? today - static_cast<std::uint32_t>(days) : 0;
+  };
+  auto drop = [&](store::FamilyId family, std::string from, std::string until) -> Status {
+    bool any = false;
+    FW_TRY(store_.Scan(family, from, until, [&](auto, auto) {
+      any = true;
+      return false;
+    }));
+    return any ? store_.DropRange(family, from, until) : Status();
+  };
+  std::uint32_t metric_day = before(retention_.metric_days);
+  FW_TRY(drop(kFamilyDays, {}, TimeKey(metric_day)));
+  FW_TRY(drop(kFamilyHours, {}, TimeKey(metric_day * kHoursPerDay)));
+  FW_TRY(drop(kFamilyConnections, {}, TimeKey(before(retention_.connection_days))));
+  return ExpireEvents(store_, watermark - std::chrono::hours(24) * retention_.event_days);
+}
+
+}  // namespace fleetward::telemetry
