@@ -152,7 +152,7 @@ class Engine::Impl {
   void BreakWindows(Slab& slab);
   void MarkSeen(Thing& thing);
   void TimeOutAlarms(Thing& thing, std::int64_t boundary_ms);
-  void DropSilentNames(Slab& slab, std::int64_t boundary_ms);
+  bool IsForgotten(const Thing& thing, std::int64_t boundary_ms) const;
   std::int64_t BucketMs() const { return std::int64_t{options_.bucket_seconds} * 1000; }
   std::int64_t FloorBucket(std::int64_t ms) const;
   Slab& SlabFor(const Thing& thing) { return slabs_[thing.slab]; }

@@ -1,0 +1,326 @@
+// Cost of the detection engine: per report with 10 behaviors, per thing and rule at a bucket's end, and bytes of state.
+// The floor is a plain loop over the same thing states in random order: the same rules, written out by hand, without
+// windows, lookup, reasons or decisions. Pairs A B A B …; CPU time of the thread; medians.
+//
+//   detect_bench [--things N] [--reports N] [--smoke]
+#include <malloc.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fleetward/detect/engine.h"
+#include "fleetward/model/json.h"
+
+namespace {
+
+using namespace fleetward;  // NOLINT: a program of one file
+
+constexpr std::int64_t kStart = 1'767'225'600'000;
+
+double CpuNow() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+std::uint64_t random_state = 88172645463325252ULL;
+std::uint64_t Random() {
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  return random_state ^= random_state << 17;
+}
+
+class CountingSink : public detect::DecisionSink {
+ public:
+  void OnViolation(const detect::Decision&) override { ++events; }
+  void OnActiveUpdated(const detect::ActiveUpdate&) override { ++updates; }
+  void OnStorm(const detect::StormUpdate&) override {}
+  std::uint64_t events = 0, updates = 0;
+};
+
+std::array<std::uint8_t, 32> AnyDigest(std::string_view bytes) {
+  std::array<std::uint8_t, 32> digest{};
+  for (std::size_t i = 0; i < bytes.size(); ++i) digest[i % 32] = static_cast<std::uint8_t>(digest[i % 32] * 31 + bytes[i]);
+  return digest;
+}
+
+std::vector<model::IpPrefix> Prefixes(int count) {
+  std::vector<model::IpPrefix> prefixes;
+  for (int i = 0; i < count; ++i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%d.%d.%d.0/24", 100 + i % 50, i / 50 % 256, static_cast<int>(Random() % 256));
+    prefixes.push_back(*model::IpPrefix::Parse(text));
+  }
+  return prefixes;
+}
+
+/// Ten behaviors on metrics of reports: three windows, three counts, a port set, 1,000 CIDRs, two custom numbers.
+std::string DeviceBehaviors(const std::vector<model::IpPrefix>& prefixes) {
+  std::string cidrs;
+  for (const auto& prefix : prefixes) cidrs += (cidrs.empty() ? "\"" : ",\"") + prefix.ToString() + "\"";
+  auto count = [](const char* name, const char* metric, const char* op, int limit) {
+    return std::string("{\"name\":\"") + name + "\",\"metric\":\"" + metric + "\",\"criteria\":{\"comparisonOperator\":\"" +
+           op + "\",\"durationSeconds\":300,\"value\":{\"count\":" + std::to_string(limit) + "}}},";
+  };
+  return count("out", "aws:all-bytes-out", "less-than", 1000000) + count("in", "aws:all-bytes-in", "less-than", 1000000) +
+         count("packets", "aws:all-packets-out", "less-than-equals", 1000000) +
+         count("tcp", "aws:num-listening-tcp-ports", "less-than", 100) +
+         count("udp", "aws:num-listening-udp-ports", "less-than", 100) +
+         count("conns", "aws:num-established-tcp-connections", "less-than", 1000) + count("cpu", "cpu", "less-than", 101) +
+         count("mem", "mem", "less-than", 101) +
+         "{\"name\":\"ports\",\"metric\":\"aws:listening-tcp-ports\",\"criteria\":{\"comparisonOperator\":\"not-in-port-set\","
+         "\"value\":{\"ports\":[23,4444,6667]}}},{\"name\":\"dest\",\"metric\":\"aws:destination-ip-addresses\",\"criteria\":{"
+         "\"comparisonOperator\":\"not-in-cidr-set\",\"value\":{\"cidrs\":[" + cidrs + "]}}}";
+}
+
+/// Ten mixed behaviors, half of them on the broker's counters: for bytes of state, and the cost of a bucket's end.
+constexpr char kMixed[] = R"(
+{"name":"out","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":1000000}}},
+{"name":"hour","metric":"aws:all-packets-out","criteria":{"comparisonOperator":"less-than","durationSeconds":3600,"value":{"count":1000000}}},
+{"name":"tcp","metric":"aws:num-listening-tcp-ports","criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":100}}},
+{"name":"ports","metric":"aws:listening-tcp-ports","criteria":{"comparisonOperator":"not-in-port-set","value":{"ports":[23]}}},
+{"name":"cpu","metric":"cpu","criteria":{"comparisonOperator":"less-than","value":{"number":101}}},
+{"name":"sent","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":1000}}},
+{"name":"recv","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"less-than","durationSeconds":3600,"value":{"count":1000}}},
+{"name":"auth","metric":"aws:num-authorization-failures","criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":10}}},
+{"name":"size","metric":"aws:message-byte-size","criteria":{"comparisonOperator":"less-than","value":{"count":100000}}},
+{"name":"off","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than","value":{"count":600}}})";
+
+detect::ProfileConfig Profile(const std::string& behaviors) {
+  detect::ProfileConfig config;
+  auto parsed = model::ParseSecurityProfile("{\"securityProfileName\":\"bench\",\"behaviors\":[" + behaviors + "]}");
+  if (!parsed.ok()) {
+    std::printf("profile: %s\n", parsed.error().ToString().c_str());
+    std::exit(1);
+  }
+  config.profile = std::move(*parsed);
+  config.definition_versions.assign(config.profile.behaviors.size(), 1);
+  config.targets = {{model::ProfileTarget::Kind::kAllThings, {}}};
+  return config;
+}
+
+report::MetricReport MakeReport() {
+  report::MetricReport report;
+  report.network = {static_cast<std::int64_t>(Random() % 5000), static_cast<std::int64_t>(Random() % 5000),
+                    static_cast<std::int64_t>(Random() % 50), static_cast<std::int64_t>(Random() % 50)};
+  for (int i = 0; i < 8; ++i) report.tcp.Add(static_cast<std::uint16_t>(7000 + Random() % 1000));
+  report.tcp.Finish();
+  report.tcp.total = 8;
+  for (int i = 0; i < 4; ++i) report.udp.Add(static_cast<std::uint16_t>(7000 + Random() % 1000));
+  report.udp.Finish();
+  report.udp.total = 4;
+  report.connections.listed = true;
+  for (int i = 0; i < 6; ++i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "10.%d.%d.%d", static_cast<int>(Random() % 256), static_cast<int>(Random() % 256),
+                  static_cast<int>(Random() % 256));
+    report.connections.remotes.push_back({*model::IpAddress::Parse(text), 443});
+  }
+  report.connections.total = 6;
+  const char* names[] = {"temp", "disk", "cpu", "mem", "load", "users", "procs"};
+  for (const char* name : names) {
+    report.custom.Begin(name, model::CustomMetricType::kNumber);
+    report.custom.AddNumber(static_cast<double>(Random() % 100));
+  }
+  return report;
+}
+
+// --- the floor ------------------------------------------------------------------------------------------------------
+
+struct FloorThing {
+  std::int64_t last_report = 0;
+  std::int64_t sums[3] = {};
+  std::uint32_t covered[3] = {};
+  struct Rule {
+    std::int64_t first = 0;
+    double last = 0;
+    std::uint32_t seen = 0;
+    std::uint8_t violating = 0, conforming = 0, alarm = 0;
+  } rules[10];
+};
+
+struct Floor {
+  explicit Floor(std::size_t count) : things(count), bitmap(1024) {
+    for (int port : {23, 4444, 6667}) bitmap[static_cast<std::size_t>(port) / 64] |= 1ULL << (port % 64);
+  }
+  void Count(FloorThing::Rule& rule, bool holds, double value, std::int64_t now) {
+    rule.last = value;
+    rule.seen = static_cast<std::uint32_t>(now / 1000);
+    if (holds) {
+      rule.violating = 0;
+      if (++rule.conforming >= 1 && rule.alarm) rule.alarm = 0;
+    } else {
+      rule.conforming = 0;
+      if (rule.violating++ == 0) rule.first = now;
+      if (!rule.alarm) rule.alarm = 1, ++alarms;
+    }
+  }
+  void OnReport(std::size_t index, const report::MetricReport& r, std::int64_t now) {
+    FloorThing& t = things[index];
+    std::int64_t elapsed = now - t.last_report;
+    t.last_report = now;
+    const std::int64_t deltas[3] = {*r.network.bytes_out, *r.network.bytes_in, *r.network.packets_out};
+    for (int i = 0; i < 3; ++i) {
+      t.sums[i] += deltas[i];
+      t.covered[i] += static_cast<std::uint32_t>(elapsed);
+      if (t.covered[i] < 270000) continue;
+      Count(t.rules[i], t.sums[i] < 1000000, static_cast<double>(t.sums[i]), now);
+      t.sums[i] = t.covered[i] = 0;
+    }
+    Count(t.rules[3], *r.tcp.total < 100, static_cast<double>(*r.tcp.total), now);
+    Count(t.rules[4], *r.udp.total < 100, static_cast<double>(*r.udp.total), now);
+    Count(t.rules[5], *r.connections.total < 1000, static_cast<double>(*r.connections.total), now);
+    Count(t.rules[6], r.custom[2].number() < 101, r.custom[2].number(), now);
+    Count(t.rules[7], r.custom[3].number() < 101, r.custom[3].number(), now);
+    unsigned bad = 0;
+    for (std::uint16_t p : r.tcp.ports) bad += bitmap[p >> 6] >> (p & 63) & 1;
+    Count(t.rules[8], bad == 0, static_cast<double>(bad), now);
+    bad = 0;
+    for (const auto& remote : r.connections.remotes) {
+      const auto& b = remote.address.bytes;
+      std::uint32_t a = static_cast<std::uint32_t>(b[12]) << 24 | static_cast<std::uint32_t>(b[13]) << 16 |
+                        static_cast<std::uint32_t>(b[14]) << 8 | b[15];
+      auto at = std::upper_bound(ranges.begin(), ranges.end(), std::make_pair(a, 0xffffffffU));
+      bad += at != ranges.begin() && std::prev(at)->second >= a;
+    }
+    Count(t.rules[9], bad == 0, static_cast<double>(bad), now);
+  }
+  std::vector<FloorThing> things;
+  std::vector<std::uint64_t> bitmap;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges;
+  std::uint64_t alarms = 0;
+};
+
+model::EntityId EntityAt(std::size_t i) {
+  std::uint64_t x = (i + 1) * 0x9e3779b97f4a7c15ULL;
+  x ^= x >> 31;
+  return {x * 0xbf58476d1ce4e5b9ULL, x * 0x94d049bb133111ebULL};
+}
+std::string NameAt(std::size_t i) {
+  char name[32];
+  std::snprintf(name, sizeof name, "device-%08zu", i);
+  return name;
+}
+
+std::unique_ptr<detect::Engine> MakeEngine(CountingSink& sink, const std::string& behaviors, std::size_t things) {
+  detect::Options options;
+  options.account = model::AccountId("123456789012");
+  options.sha256 = AnyDigest;
+  auto engine = std::make_unique<detect::Engine>(options, sink);
+  engine->SetCustomMetric({model::CustomMetricName("cpu"), 64, model::CustomMetricType::kNumber}, FromMillis(kStart));
+  engine->SetCustomMetric({model::CustomMetricName("mem"), 65, model::CustomMetricType::kNumber}, FromMillis(kStart));
+  engine->SetProfile(Profile(behaviors), FromMillis(kStart));
+  engine->OnWatermark(FromMillis(kStart));
+  for (std::size_t i = 0; i < things; ++i) {
+    engine->SetThing({EntityAt(i), model::ThingName(NameAt(i)), true, {model::ThingGroupName("all")}}, FromMillis(kStart));
+  }
+  return engine;
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void BenchReports(std::size_t things, std::size_t reports) {
+  auto prefixes = Prefixes(900);
+  CountingSink sink;
+  auto engine = MakeEngine(sink, DeviceBehaviors(prefixes), things);
+  Floor floor(things);
+  for (const auto& prefix : prefixes) {
+    const auto& b = prefix.address.bytes;
+    std::uint32_t a = static_cast<std::uint32_t>(b[12]) << 24 | static_cast<std::uint32_t>(b[13]) << 16 |
+                      static_cast<std::uint32_t>(b[14]) << 8;
+    floor.ranges.emplace_back(a, a | 255);
+  }
+  std::sort(floor.ranges.begin(), floor.ranges.end());
+  std::vector<report::MetricReport> pool;
+  for (int i = 0; i < 512; ++i) pool.push_back(MakeReport());
+  std::vector<std::uint32_t> order(reports);
+  for (auto& index : order) index = static_cast<std::uint32_t>(Random() % things);
+
+  std::vector<double> ours, floors, ratios;
+  std::int64_t now = kStart;
+  constexpr int kPairs = 7;
+  for (int round = 0; round < kPairs + 1; ++round) {
+    now += 300'000;
+    double t0 = CpuNow();
+    for (std::size_t i = 0; i < reports; ++i) {
+      std::size_t thing = order[i];
+      engine->OnReport({{EntityAt(thing), "x"}, FromMillis(now), &pool[i & 511]});
+    }
+    double t1 = CpuNow();
+    for (std::size_t i = 0; i < reports; ++i) floor.OnReport(order[i], pool[i & 511], now);
+    double t2 = CpuNow();
+    if (round == 0) continue;  // first touch of the pages
+    ours.push_back((t1 - t0) / static_cast<double>(reports) * 1e6);
+    floors.push_back((t2 - t1) / static_cast<double>(reports) * 1e6);
+    ratios.push_back((t1 - t0) / (t2 - t1));
+  }
+  auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
+  std::printf("report, 10 behaviors, %zu things in random order: engine %.3f us, plain loop %.3f us, ratio %.2f (%.2f-%.2f)\n",
+              things, Median(ours), Median(floors), Median(ratios), *low, *high);
+  std::printf("  evaluations %llu, events %llu, alarms of the floor %llu (must both be 0)\n",
+              static_cast<unsigned long long>(engine->stats().evaluations), static_cast<unsigned long long>(sink.events),
+              static_cast<unsigned long long>(floor.alarms));
+}
+
+void BenchState(std::size_t things) {
+  auto before = mallinfo2();
+  CountingSink sink;
+  auto engine = MakeEngine(sink, kMixed, things);
+  auto after = mallinfo2();
+  double heap = static_cast<double>(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd);
+  std::printf("state, 10 mixed behaviors, %zu things: %.0f bytes a thing of heap (engine's own count %.0f)\n", things,
+              heap / static_cast<double>(things), static_cast<double>(engine->stats().state_bytes) / static_cast<double>(things));
+
+  report::MetricReport report = MakeReport();
+  for (std::size_t i = 0; i < things; ++i) {
+    engine->OnConnection({{EntityAt(i), "x"}, FromMillis(kStart + 1000), 1});
+    engine->OnReport({{EntityAt(i), "x"}, FromMillis(kStart + 2000), &report});
+  }
+  double cpu = 0;
+  std::uint64_t judged = engine->stats().evaluations;
+  constexpr int kBuckets = 5;
+  for (int bucket = 1; bucket <= kBuckets; ++bucket) {
+    double start = CpuNow();
+    engine->OnWatermark(FromMillis(kStart + bucket * 300'000));
+    cpu += CpuNow() - start;
+  }
+  judged = engine->stats().evaluations - judged;
+  std::printf("bucket's end, 5 of these behaviors: %.0f ns a thing, %.1f ns a thing and rule (%llu evaluations)\n",
+              cpu / kBuckets / static_cast<double>(things) * 1e9, cpu / static_cast<double>(judged) * 1e9,
+              static_cast<unsigned long long>(judged));
+
+  double start = CpuNow();
+  std::string bytes;
+  std::size_t total = 0;
+  for (std::uint32_t slab = 0; slab < 4096; ++slab) {
+    bytes.clear();
+    engine->SaveSlab(slab, bytes);
+    total += bytes.size();
+  }
+  std::printf("checkpoint of all: %.3f us a thing, %.0f bytes a thing\n", (CpuNow() - start) / static_cast<double>(things) * 1e6,
+              static_cast<double>(total) / static_cast<double>(things));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::size_t things = 100'000, reports = 200'000;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--smoke") == 0) things = 2'000, reports = 4'000;
+    if (i + 1 < argc && std::strcmp(argv[i], "--things") == 0) things = static_cast<std::size_t>(std::atol(argv[i + 1]));
+    if (i + 1 < argc && std::strcmp(argv[i], "--reports") == 0) reports = static_cast<std::size_t>(std::atol(argv[i + 1]));
+  }
+  if (things == 0 || reports == 0) return 1;
+  BenchReports(things, reports);
+  BenchState(things);
+  return 0;
+}
