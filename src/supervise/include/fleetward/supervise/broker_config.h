@@ -1,0 +1,42 @@
+// Mosquitto's configuration, written in this one place (docs/broker.md says why each line is there).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fleetward/base/result.h"
+
+namespace fleetward::supervise {
+
+struct MqttListener {
+  std::string address;  // "0.0.0.0", "::1"; empty: all
+  std::uint16_t port = 8883;
+};
+
+/// "host:port", "[::1]:port" or "port". Error: kInvalidArgument.
+Result<MqttListener> ParseMqttListener(const std::string& text);
+
+struct BrokerConfig {
+  std::vector<MqttListener> listeners;
+  std::string certificate_file;   // the server's chain, PEM
+  std::string key_file;
+  std::string ca_folder;          // capath: hash links; a CA added there holds from the next handshake on
+  std::string plugin_file;        // fleetward_mosquitto.so
+  std::string state_folder;       // mosquitto.db
+  std::string control_socket;     // in a 0700 folder
+  /// plugin_opt_NAME values; docs/broker.md lists the names.
+  std::vector<std::pair<std::string, std::string>> plugin_options;
+  std::uint32_t max_inflight_messages = 100;      // core.md §3
+  std::uint32_t max_queued_messages = 1000;
+  std::uint32_t max_queued_bytes = 8 << 20;       // a client; threats.md g
+  std::uint32_t max_packet_bytes = 146 * 1024;    // over the payload's 128 KB, which the plugin checks exactly
+  std::uint32_t autosave_seconds = 30;
+  std::uint32_t session_expiry_seconds = 3600;
+};
+
+/// The file's text. Error: kInvalidArgument for values that a configuration line cannot hold.
+Result<std::string> RenderBrokerConfig(const BrokerConfig& config);
+
+}  // namespace fleetward::supervise

@@ -1,0 +1,324 @@
+#include "fleetward/supervise/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fleetward/base/clock.h"
+#include "fleetward/base/encoding.h"
+#include "fleetward/base/id128.h"
+#include "fleetward/base/log.h"
+#include "process.h"
+#include "reason_relay.h"
+
+namespace fleetward::supervise {
+namespace {
+
+constexpr std::int64_t kMinBackoffMs = 200;
+constexpr std::int64_t kMaxBackoffMs = 10000;
+constexpr std::int64_t kSteadyMs = 30000;       // a child that ran so long starts again at once
+constexpr std::int64_t kBrokerGraceMs = 1500;   // of the 5 s that a stop may take
+constexpr std::int64_t kServerGraceMs = 2500;
+
+struct Child {
+  std::string name;
+  std::string pid_file;   // for people and scripts: the number alone
+  std::string mark_file;  // for the next supervisor: pid and start time
+  pid_t pid = 0;
+  std::int64_t started_ms = 0;
+  std::int64_t next_start_ms = 0;
+  std::int64_t backoff_ms = 0;
+};
+
+void RaiseOpenFiles(std::uint64_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  rlimit raised{std::max<rlim_t>(limit.rlim_cur, wanted), std::max<rlim_t>(limit.rlim_max, wanted)};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) return;
+  raised = {std::min<rlim_t>(wanted, limit.rlim_max), limit.rlim_max};
+  (void)::setrlimit(RLIMIT_NOFILE, &raised);
+  if (raised.rlim_cur < wanted) {
+    log::Warning("open_files_low", {{"limit", raised.rlim_cur}, {"wanted", wanted},
+                                    {"meaning", "about so many devices can be connected"}});
+  }
+}
+
+Status PrivateDir(const std::string& path) {
+  FW_TRY(MakeDirs(path, 0700));
+  if (::chmod(path.c_str(), 0700) != 0) return ErrnoError(errno, "setting the mode of " + path);
+  return {};
+}
+
+}  // namespace
+
+RunPaths::RunPaths(const std::string& data_dir)
+    : run_dir(data_dir + "/run"),
+      ingest_socket(run_dir + "/ingest.sock"),
+      control_socket(run_dir + "/ctl.sock"),
+      control_secret(run_dir + "/ctl.secret"),
+      reason_socket(run_dir + "/reasons.sock"),
+      snapshot(run_dir + "/policy.snapshot"),
+      broker_config(run_dir + "/mosquitto.conf"),
+      broker_state(data_dir + "/broker") {}
+
+struct Supervisor::State {
+  explicit State(SupervisorOptions given) : options(std::move(given)), paths(options.data_dir) {}
+
+  Status Lock();
+  void EndLeftovers();
+  Status WriteFiles();
+  Status Start(Child& child, const Launch& launch);
+  Status StartBroker();
+  Status StartServer();
+  Status StartDue();
+  void Reap();
+  void Exited(Child& child, int status);
+  void DrainBroker();
+  void Stop();
+  void WaitGone(Child& child, std::int64_t deadline_ms);
+  void Killed(Child& child);
+
+  SupervisorOptions options;
+  RunPaths paths;
+  SystemClock clock;
+  Fd lock;
+  Fd signals;
+  Fd broker_out;
+  std::optional<Identity> identity;
+  Child broker;
+  Child server;
+  std::unique_ptr<ReasonRelay> relay;
+};
+
+Status Supervisor::State::Lock() {
+  FW_TRY(MakeDirs(options.data_dir, 0755));
+  std::string path = options.data_dir + "/supervisor.pid";
+  lock = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!lock.valid()) return ErrnoError(errno, "opening " + path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    auto text = ReadFile(path, 64);
+    std::string pid = text.ok() ? text->substr(0, text->find('\n')) : "unknown";
+    return Error(Code::kConflict, options.data_dir + " is in use by another fleetward (pid " + pid + ")");
+  }
+  std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+    return ErrnoError(errno, "writing " + path);
+  }
+  return {};
+}
+
+/// Never two brokers (D44): what a killed supervisor started is found by pid and start time.
+void Supervisor::State::EndLeftovers() {
+  for (Child* child : {&broker, &server}) {
+    if (auto mark = LivingMark(child->mark_file)) {
+      log::Warning("ending_leftover", {{"process", child->name}, {"pid", mark->pid}});
+      EndProcess(*mark, 3000);
+    }
+    ::unlink(child->pid_file.c_str());
+    ::unlink(child->mark_file.c_str());
+  }
+}
+
+Status Supervisor::State::WriteFiles() {
+  FW_TRY(PrivateDir(paths.run_dir));
+  FW_TRY(PrivateDir(paths.broker_state));
+  ::unlink(paths.control_socket.c_str());
+  FW_TRY(WriteFileAtomic(paths.control_secret, Id128::Random().Hex() + Id128::Random().Hex() + "\n", 0600));
+  BrokerConfig& config = options.broker;
+  config.control_socket = paths.control_socket;
+  config.state_folder = paths.broker_state;
+  for (const auto& [name, value] : {std::pair<std::string, std::string>{"snapshot_file", paths.snapshot},
+                                    {"ingest_socket", paths.ingest_socket},
+                                    {"reason_socket", paths.reason_socket},
+                                    {"control_socket", paths.control_socket},
+                                    {"control_secret_file", paths.control_secret},
+                                    {"session_expiry_seconds", std::to_string(config.session_expiry_seconds)}}) {
+    config.plugin_options.emplace_back(name, value);
+  }
+  FW_ASSIGN(std::string text, RenderBrokerConfig(config));
+  if (!identity) text += "user root\n";  // else the broker started as root would become its own package's user
+  FW_TRY(WriteFileAtomic(paths.broker_config, text, 0600));
+  if (!identity) return {};
+  for (const std::string& path : {paths.run_dir, paths.broker_state, paths.control_secret, paths.broker_config,
+                                  paths.broker_state + "/mosquitto.db", paths.snapshot}) {
+    if (::chown(path.c_str(), identity->uid, identity->gid) != 0 && errno != ENOENT) {
+      return ErrnoError(errno, "giving " + path + " to user " + options.user);
+    }
+  }
+  return {};
+}
+
+Status Supervisor::State::Start(Child& child, const Launch& launch) {
+  FW_ASSIGN(child.pid, StartProcess(launch));
+  child.started_ms = clock.MonotonicMillis();
+  FW_TRY(WriteFileAtomic(child.pid_file, std::to_string(child.pid) + "\n"));
+  if (auto mark = MarkOf(child.pid)) FW_TRY(WriteMark(child.mark_file, *mark));
+  log::Info("started", {{"process", child.name}, {"pid", child.pid}});
+  return {};
+}
+
+Status Supervisor::State::StartBroker() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoError(errno, "making a pipe");
+  broker_out = Fd(fds[0]);
+  Fd writer(fds[1]);  // non-blocking on both ends: a full pipe must never stop the broker (D18)
+  Launch launch;
+  launch.command = {options.broker_program, "-c", paths.broker_config};
+  launch.identity = identity;
+  launch.death_signal = SIGTERM;
+  launch.stdout_fd = writer.get();
+  launch.bind_low_ports = std::any_of(options.broker.listeners.begin(), options.broker.listeners.end(),
+                                      [](const MqttListener& listener) { return listener.port < 1024; });
+  return Start(broker, launch);
+}
+
+Status Supervisor::State::StartServer() {
+  Launch launch;
+  launch.command = options.server_command;
+  launch.identity = identity;
+  launch.death_signal = SIGTERM;
+  return Start(server, launch);
+}
+
+Status Supervisor::State::StartDue() {
+  std::int64_t now = clock.MonotonicMillis();
+  if (server.pid == 0 && !options.server_command.empty() && now >= server.next_start_ms) FW_TRY(StartServer());
+  if (broker.pid == 0 && now >= broker.next_start_ms) FW_TRY(StartBroker());
+  return {};
+}
+
+void Supervisor::State::Exited(Child& child, int status) {
+  std::int64_t now = clock.MonotonicMillis();
+  bool steady = now - child.started_ms >= kSteadyMs;
+  child.backoff_ms = steady || child.backoff_ms == 0 ? kMinBackoffMs : std::min(child.backoff_ms * 2, kMaxBackoffMs);
+  child.next_start_ms = now + child.backoff_ms;
+  child.pid = 0;
+  ::unlink(child.pid_file.c_str());
+  ::unlink(child.mark_file.c_str());
+  log::Warning("ended", {{"process", child.name},
+                         {"exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
+                         {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0},
+                         {"restart_ms", child.backoff_ms}});
+}
+
+void Supervisor::State::Reap() {
+  int status = 0;
+  while (pid_t pid = ::waitpid(-1, &status, WNOHANG)) {
+    if (pid < 0) return;
+    if (pid == broker.pid) {
+      DrainBroker();
+      Exited(broker, status);
+    } else if (pid == server.pid) {
+      Exited(server, status);
+    }
+  }
+}
+
+void Supervisor::State::DrainBroker() {
+  char buffer[65536];
+  while (broker_out.valid()) {
+    ssize_t got = ::read(broker_out.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) broker_out.Reset();
+    if (got <= 0) return;
+    relay->Take(std::string_view(buffer, static_cast<std::size_t>(got)));
+  }
+}
+
+void Supervisor::State::WaitGone(Child& child, std::int64_t deadline_ms) {
+  while (child.pid != 0 && clock.MonotonicMillis() < deadline_ms) {
+    Reap();
+    DrainBroker();
+    if (child.pid != 0) ::usleep(5000);
+  }
+}
+
+void Supervisor::State::Killed(Child& child) {
+  if (child.pid == 0) return;
+  log::Warning("killing", {{"process", child.name}, {"pid", child.pid}});
+  ::kill(child.pid, SIGKILL);
+  WaitGone(child, clock.MonotonicMillis() + 500);
+}
+
+/// The broker first: its plugin's last frames still find the server.
+void Supervisor::State::Stop() {
+  if (broker.pid != 0) ::kill(broker.pid, SIGTERM);
+  WaitGone(broker, clock.MonotonicMillis() + kBrokerGraceMs);
+  if (server.pid != 0) ::kill(server.pid, SIGTERM);
+  WaitGone(server, clock.MonotonicMillis() + kServerGraceMs);
+  Killed(broker);
+  Killed(server);
+}
+
+Supervisor::Supervisor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Supervisor::~Supervisor() {
+  State& state = *state_;
+  if (state.broker.pid != 0 || state.server.pid != 0) state.Stop();
+  if (state.lock.valid()) ::unlink((state.options.data_dir + "/supervisor.pid").c_str());
+}
+
+Result<std::unique_ptr<Supervisor>> Supervisor::Prepare(SupervisorOptions options) {
+  auto state = std::make_unique<State>(std::move(options));
+  const std::string& dir = state->options.data_dir;
+  state->broker = Child{"mosquitto", dir + "/broker.pid", state->paths.run_dir + "/broker.mark"};
+  state->server = Child{"server", dir + "/server.pid", state->paths.run_dir + "/server.mark"};
+  FW_TRY(state->Lock());
+  std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(state)));
+  State& s = *supervisor->state_;
+  s.EndLeftovers();
+  for (const MqttListener& listener : s.options.broker.listeners) {
+    FW_TRY(CheckPortFree(listener.address, listener.port, "mqtt.listen"));
+  }
+  std::vector<std::string> needed{s.options.data_dir, s.options.broker.plugin_file};
+  if (!s.options.server_command.empty() && s.options.server_command[0].find('/') != std::string::npos) {
+    needed.push_back(s.options.server_command[0]);
+  }
+  std::string why;
+  s.identity = ResolveIdentity(s.options.user, needed, why);
+  if (!why.empty()) log::Warning("running_as_root", {{"why", why}});
+  FW_TRY(s.WriteFiles());
+  RaiseOpenFiles(s.options.open_files);
+  s.relay = std::make_unique<ReasonRelay>(s.paths.reason_socket, s.options.broker_line);
+  return supervisor;
+}
+
+Status Supervisor::Run() {
+  State& s = *state_;
+  sigset_t mask;
+  sigset_t before;
+  sigemptyset(&mask);
+  for (int signal : {SIGTERM, SIGINT, SIGCHLD, SIGHUP}) sigaddset(&mask, signal);
+  ::sigprocmask(SIG_BLOCK, &mask, &before);
+  s.signals = Fd(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!s.signals.valid()) return ErrnoError(errno, "making a signalfd");
+  Status status;
+  for (bool running = true; running && status.ok();) {
+    status = s.StartDue();
+    bool waiting = s.broker.pid == 0 || s.server.pid == 0;
+    pollfd polled[] = {{s.signals.get(), POLLIN, 0}, {s.broker_out.get(), POLLIN, 0}};
+    if (status.ok() && ::poll(polled, 2, waiting ? 100 : 60000) < 0 && errno != EINTR) {
+      status = ErrnoError(errno, "waiting for children");
+    }
+    signalfd_siginfo info{};
+    while (::read(s.signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) running = false;
+    }
+    s.DrainBroker();
+    s.Reap();
+  }
+  s.Stop();
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return status;
+}
+
+}  // namespace fleetward::supervise
