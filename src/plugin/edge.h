@@ -72,6 +72,8 @@ class Edge {
   /// SIGHUP: until the next tick, sessions without a certificate are checked again (trap 7).
   void OnReload() { rechecking_ = true; }
   void OnTick();
+  /// The broker ends: sends what can be sent.
+  void Stop();
 
   const policy::SnapshotState& policies() const { return policies_; }
   std::size_t clients() const { return clients_.size(); }

@@ -32,6 +32,11 @@ void Edge::OnTick() {
   sender_.Pump(monotonic, clock_.NowMs());
 }
 
+void Edge::Stop() {
+  FlushCounters(false, bucket_stepped_);
+  sender_.Pump(clock_.MonotonicMs(), clock_.NowMs());
+}
+
 void Edge::EverySecond() {
   std::int64_t step = clock_.Adjust();
   if (step != 0) {

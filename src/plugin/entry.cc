@@ -172,6 +172,7 @@ __attribute__((visibility("default"))) int mosquitto_plugin_cleanup(void* userda
   for (const Callback& callback : kCallbacks) {
     mosquitto_callback_unregister(plugin->id, callback.event, callback.function, callback.topic);
   }
+  plugin->edge->Stop();
   return MOSQ_ERR_SUCCESS;
 }
 

@@ -18,7 +18,7 @@ std::string Expiry(std::uint32_t seconds) { return std::to_string((seconds + 359
 
 constexpr const char* kFixed = R"(per_listener_settings false
 allow_anonymous true
-log_dest stdout
+log_dest stderr
 log_type error
 log_type warning
 log_type notice
