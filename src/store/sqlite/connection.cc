@@ -77,10 +77,30 @@ std::string_view Statement::Bytes(int column) const {
   return bytes ? std::string_view(static_cast<const char*>(bytes), size) : std::string_view();
 }
 
+namespace {
+
+// SQLite makes names absolute, and would then need to walk a path that the server's user may have no right to (a data
+// folder below a 0700 one). This file system takes names as they are; the server never changes its working folder.
+const char* PlainNames() {
+  static sqlite3_vfs* const registered = [] {
+    static sqlite3_vfs vfs;
+    vfs = *sqlite3_vfs_find("unix");
+    vfs.zName = "fleetward-plain-names";
+    vfs.pNext = nullptr;
+    vfs.xFullPathname = [](sqlite3_vfs*, const char* name, int size, char* out) {
+      return std::snprintf(out, static_cast<std::size_t>(size), "%s", name) < size ? SQLITE_OK : SQLITE_CANTOPEN;
+    };
+    return sqlite3_vfs_register(&vfs, 0) == SQLITE_OK ? &vfs : nullptr;
+  }();
+  return registered != nullptr ? registered->zName : nullptr;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Connection>> Connection::Open(const std::string& path, int cache_kib) {
   auto connection = std::make_unique<Connection>();
   sqlite3* db = nullptr;
-  int result = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+  int result = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, PlainNames());
   connection->db_.reset(db);
   if (result != SQLITE_OK) return SqliteError(result, "opening " + path);
   sqlite3_extended_result_codes(db, 1);
