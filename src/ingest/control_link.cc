@@ -1,7 +1,5 @@
 #include "control_link.h"
 
-#include <unistd.h>
-
 #include "fleetward/base/file.h"
 #include "fleetward/base/log.h"
 #include "fleetward/report/edge_command.h"
@@ -41,7 +39,8 @@ Status ControlLink::Open() {
     while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
     mqtt::ClientOptions options;
     options.unix_socket = options_.socket;
-    options.client_id = "fleetward-server-" + std::to_string(getpid());
+    // No device can have such a name.
+    options.client_id = "$fleetward-server";
     options.username = "fleetward";
     options.password = secret;
     options.keep_alive_seconds = 30;

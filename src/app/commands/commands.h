@@ -1,0 +1,57 @@
+// The subcommands of `fleetward`. Each returns the process's exit code and prints its own errors.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "settings.h"
+
+namespace fleetward::app {
+
+struct UpArguments {
+  std::string data;
+  SettingSources sources;
+};
+/// Supervises the broker and the server until SIGTERM or SIGINT.
+int RunUp(const UpArguments& arguments);
+/// The server alone, inside the data folder; started by `up`.
+int RunServe(const UpArguments& arguments);
+
+/// Without a thing: the installation. `wait_seconds` >= 0 waits until everything serves (exit 0), else 1.
+int RunStatus(const std::string& data, int wait_seconds, const std::string& thing);
+int RunWhy(const std::string& data, const std::string& thing, const std::string& behavior);
+int RunMail(const std::string& data);
+/// Replaces this process by the stock CLI.
+int RunAws(const std::string& data, const std::vector<std::string>& arguments);
+int RunEnv(const std::string& data);
+
+struct ProvisionArguments {
+  std::string thing, data, out, bundle;
+};
+int RunProvision(const ProvisionArguments& arguments);
+
+struct RogueArguments {
+  std::string data;                // for endpoint and CA
+  std::string certificate, key;    // PEM files
+  std::string client_id = "RogueAgent";
+  std::string topic = "rogue/messages";
+  double per_second = 1;
+  int size = 100;
+  int seconds = 0;                 // 0: until interrupted
+};
+int RunRogue(const RogueArguments& arguments);
+
+struct FleetArguments {
+  std::string data;
+  int things = 40;
+  int interval_seconds = 10;
+  int rogue_after_seconds = 45;    // one thing begins to misbehave then; 0: never
+  int seconds = 0;
+  std::string prefix = "demo-";
+};
+int RunFleet(const FleetArguments& arguments);
+
+/// Prints "fleetward: message" to standard error; returns 1.
+int Fail(const Error& error);
+
+}  // namespace fleetward::app

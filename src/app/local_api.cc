@@ -1,0 +1,185 @@
+#include "local_api.h"
+
+#include <nlohmann/json.hpp>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/model/json.h"
+#include "version.h"
+
+namespace fleetward::app {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kPrefix = "/fleetward/v1/";
+
+http::Response Answer(int status, const ordered_json& body) {
+  http::Response response;
+  response.status = status;
+  response.headers = {{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
+  response.body = body.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return response;
+}
+
+http::Response Fault(const Error& error) {
+  int status = error.code() == Code::kNotFound ? 404 : error.code() == Code::kUnavailable ? 503 : 400;
+  return Answer(status, {{"message", error.message()}});
+}
+
+// The decoded path segment behind `prefix`, without the query.
+std::string NameIn(const http::Request& request, std::string_view prefix) {
+  std::string_view rest = std::string_view(request.target).substr(prefix.size());
+  return PercentDecode(rest.substr(0, rest.find('?'))).value_or("");
+}
+
+std::string QueryValue(const http::Request& request, std::string_view key) {
+  std::size_t mark = request.target.find('?');
+  std::string_view rest = mark == std::string::npos ? "" : std::string_view(request.target).substr(mark + 1);
+  while (!rest.empty()) {
+    std::size_t end = rest.find('&');
+    std::string_view pair = rest.substr(0, end);
+    rest = end == std::string_view::npos ? "" : rest.substr(end + 1);
+    std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) == key && equals != std::string_view::npos) {
+      return PercentDecode(pair.substr(equals + 1), true).value_or("");
+    }
+  }
+  return "";
+}
+
+ordered_json TimeOrNull(Timestamp t) { return ToMillis(t) <= 0 ? ordered_json() : ordered_json(Iso8601(t)); }
+
+http::Response StatusOf(const LocalApiParts& parts) {
+  ingest::PipelineStatus status = parts.pipeline.status();
+  auto mails = parts.outbox.Counts();
+  ordered_json j;
+  j["version"] = kVersion;
+  j["startedAt"] = Iso8601(parts.started);
+  j["serving"] = status.edges > 0 && status.control_link && status.log_healthy;
+  j["brokers"] = status.edges;
+  j["controlLink"] = status.control_link;
+  j["storeWritable"] = status.log_healthy;
+  j["things"] = status.things;
+  j["alarms"] = status.alarms;
+  j["watermark"] = TimeOrNull(FromMillis(status.watermark_ms));
+  j["logPosition"] = status.log_position;
+  j["logBytes"] = status.log_bytes;
+  j["mail"] = {{"sent", parts.mails_are_sent ? "by SMTP" : "kept here: notify.smtp.url is not set"}};
+  if (mails.ok()) {
+    j["mail"]["pending"] = mails->pending;
+    j["mail"]["undeliverable"] = mails->dead;
+    j["mail"]["kept"] = mails->kept;
+  }
+  return Answer(200, j);
+}
+
+http::Response ThingStatus(const LocalApiParts& parts, const std::string& name) {
+  ingest::ThingReport report = parts.pipeline.Describe(name);
+  ordered_json j;
+  j["thingName"] = name;
+  j["known"] = report.known;
+  j["registered"] = report.registered;
+  j["thingId"] = report.entity.Uuid();
+  j["connections"] = report.open_connections;
+  j["lastConnectionChange"] = TimeOrNull(report.last_connection_change);
+  j["lastClientId"] = report.last_client_id;
+  j["lastAddress"] = report.last_address;
+  j["lastReport"] = TimeOrNull(report.last_report);
+  j["lastReportId"] = report.last_report_id;
+  j["faults"] = ordered_json::array();
+  for (const auto& [time, text] : report.faults) j["faults"].push_back({{"time", Iso8601(time)}, {"fault", text}});
+  return Answer(200, j);
+}
+
+ordered_json Explain(const detect::BehaviorExplanation& e) {
+  ordered_json j;
+  j["securityProfileName"] = e.profile.value();
+  j["behavior"] = model::ToJson(e.behavior);
+  j["verdict"] = detect::VerdictName(e.verdict);
+  j["why"] = e.why;
+  j["lastValue"] = model::ToJson(e.last_value);
+  j["lastSeen"] = e.last_seen ? TimeOrNull(*e.last_seen) : ordered_json();
+  j["coveredSeconds"] = static_cast<double>(e.covered_ms) / 1000;
+  j["neededSeconds"] = static_cast<double>(e.needed_ms) / 1000;
+  j["violatingDatapoints"] = e.violating;
+  j["datapointsToAlarm"] = e.needed_to_alarm;
+  j["conformingDatapoints"] = e.conforming;
+  j["datapointsToClear"] = e.needed_to_clear;
+  j["inAlarm"] = e.in_alarm;
+  j["inStorm"] = e.in_storm;
+  j["violationId"] = e.violation_id ? ordered_json(e.violation_id->Hex()) : ordered_json();
+  j["firstViolation"] = e.first_violation ? TimeOrNull(*e.first_violation) : ordered_json();
+  return j;
+}
+
+http::Response Why(const LocalApiParts& parts, const std::string& name, const std::string& behavior) {
+  ingest::ThingReport report = parts.pipeline.Describe(name);
+  ordered_json j;
+  j["thingName"] = name;
+  j["known"] = report.known;
+  j["registered"] = report.registered;
+  j["lastReport"] = TimeOrNull(report.last_report);
+  j["connections"] = report.open_connections;
+  j["behaviors"] = ordered_json::array();
+  for (const auto& explanation : report.behaviors) {
+    if (behavior.empty() || explanation.behavior.name.value() == behavior) j["behaviors"].push_back(Explain(explanation));
+  }
+  return Answer(200, j);
+}
+
+http::Response Mails(const LocalApiParts& parts) {
+  constexpr std::size_t kLimit = 100;
+  auto kept = parts.outbox.Kept(kLimit);
+  auto dead = parts.outbox.Dead(kLimit);
+  if (!kept.ok()) return Fault(kept.error());
+  if (!dead.ok()) return Fault(dead.error());
+  ordered_json j = {{"kept", ordered_json::array()}, {"undeliverable", ordered_json::array()}};
+  for (const auto& [time, mail] : *kept) j["kept"].push_back({{"time", Iso8601(time)}, {"mail", mail}});
+  for (const auto& delivery : *dead) {
+    j["undeliverable"].push_back({{"endpoint", delivery.endpoint}, {"topic", delivery.topic},
+                                  {"attempts", delivery.attempts}, {"failure", delivery.last_failure},
+                                  {"body", delivery.body}});
+  }
+  return Answer(200, j);
+}
+
+http::Response Provision(const LocalApiParts& parts, const api::CallContext& context, const http::Request& request,
+                         const std::string& name) {
+  if (request.method != "POST") return Answer(405, {{"message", "use POST"}});
+  auto body = nlohmann::json::parse(request.body, nullptr, false);
+  if (!body.is_object() || !body.contains("csr") || !body["csr"].is_string()) {
+    return Answer(400, {{"message", "the body must be {\"csr\": PEM}"}});
+  }
+  auto provisioned =
+      registry::ProvisionThing(parts.registry, context.principal ? context.principal->access_key_id : "-",
+                               model::ThingName(name), body["csr"].get_ref<const std::string&>());
+  if (!provisioned.ok()) return Fault(provisioned.error());
+  return Answer(200, {{"thingName", provisioned->thing.name.value()},
+                      {"certificatePem", provisioned->certificate_pem},
+                      {"certificateId", provisioned->certificate.id.value()}});
+}
+
+}  // namespace
+
+void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
+  auto prefix = [](std::string_view name) { return std::string(kPrefix) + std::string(name); };
+  router.HandleLocal(prefix("status"), api::LocalAuth::kViewer,
+                     [parts](const api::CallContext&, const http::Request&) { return StatusOf(parts); });
+  router.HandleLocal(prefix("things/"), api::LocalAuth::kViewer,
+                     [parts, at = prefix("things/")](const api::CallContext&, const http::Request& request) {
+                       return ThingStatus(parts, NameIn(request, at));
+                     });
+  router.HandleLocal(prefix("why/"), api::LocalAuth::kViewer,
+                     [parts, at = prefix("why/")](const api::CallContext&, const http::Request& request) {
+                       return Why(parts, NameIn(request, at), QueryValue(request, "behavior"));
+                     });
+  // Mails hold confirmation tokens: whoever reads them can confirm.
+  router.HandleLocal(prefix("mails"), api::LocalAuth::kAdmin,
+                     [parts](const api::CallContext&, const http::Request&) { return Mails(parts); });
+  router.HandleLocal(prefix("provision/"), api::LocalAuth::kAdmin,
+                     [parts, at = prefix("provision/")](const api::CallContext& context, const http::Request& request) {
+                       return Provision(parts, context, request, NameIn(request, at));
+                     });
+}
+
+}  // namespace fleetward::app

@@ -1,0 +1,121 @@
+// `fleetward`: server and command line in one program.
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "commands/commands.h"
+#include "version.h"
+
+namespace fleetward::app {
+namespace {
+
+// FLEETWARD_DATA saves typing --data; `fleetward env` sets it.
+std::string DefaultData() {
+  const char* data = std::getenv("FLEETWARD_DATA");
+  return data != nullptr ? data : "var";
+}
+
+void AddSettings(CLI::App* command, UpArguments& arguments) {
+  command->add_option("--data", arguments.data, "data folder")->required();
+  command->add_option("--config", arguments.sources.config_file, "TOML file; see docs/configuration.md");
+  command->add_option("--set", arguments.sources.settings, "key=value, may be repeated; wins over the file")
+      ->allow_extra_args(false);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app{"Fleetward: security monitoring for fleets of connected devices", "fleetward"};
+  app.set_version_flag("--version", std::string(kVersion));
+  app.require_subcommand(1);
+  int exit_code = 0;
+  std::string data = DefaultData();
+  auto with_data = [&data](CLI::App* command) {
+    command->add_option("--data", data, "data folder (or FLEETWARD_DATA)");
+    return command;
+  };
+
+  UpArguments up;
+  auto* up_command = app.add_subcommand("up", "start broker and server and stay in the foreground");
+  AddSettings(up_command, up);
+  up_command->callback([&] { exit_code = RunUp(up); });
+
+  UpArguments serve;
+  auto* serve_command = app.add_subcommand("serve", "the server alone; started by up");
+  AddSettings(serve_command, serve);
+  serve_command->callback([&] { exit_code = RunServe(serve); });
+
+  int wait = -1;
+  std::string thing;
+  auto* status = with_data(app.add_subcommand("status", "what is running, or how one thing is doing"));
+  status->add_option("--wait", wait, "seconds to wait until everything serves");
+  status->add_option("thing", thing, "a thing's name");
+  status->callback([&] { exit_code = RunStatus(data, wait, thing); });
+
+  std::string behavior;
+  auto* why = with_data(app.add_subcommand("why", "why there is an alarm, or none"));
+  why->add_option("thing", thing, "a thing's name")->required();
+  why->add_option("behavior", behavior, "one behavior");
+  why->callback([&] { exit_code = RunWhy(data, thing, behavior); });
+
+  auto* mail = with_data(app.add_subcommand("mail", "mails that were kept or could not be delivered"));
+  mail->callback([&] { exit_code = RunMail(data); });
+
+  auto* env = with_data(app.add_subcommand("env", "shell settings for the stock CLI: eval \"$(fleetward env)\""));
+  env->callback([&] { exit_code = RunEnv(data); });
+
+  auto* aws = with_data(app.add_subcommand("aws", "the stock aws CLI with endpoint, CA and credentials set"));
+  aws->prefix_command();
+  aws->callback([&] { exit_code = RunAws(data, aws->remaining()); });
+
+  ProvisionArguments provision;
+  auto* provision_command = app.add_subcommand("provision", "thing, key, certificate and policy in one step");
+  provision_command->add_option("thing", provision.thing, "the thing's name")->required();
+  provision_command->add_option("--data", data, "data folder (or FLEETWARD_DATA)");
+  provision_command->add_option("--out", provision.out, "folder for the device's files")->required();
+  provision_command->add_option("--bundle", provision.bundle, "also write a .tar.gz to install on another machine");
+  provision_command->callback([&] {
+    provision.data = data;
+    exit_code = RunProvision(provision);
+  });
+
+  auto* simulate = app.add_subcommand("simulate", "devices that are not there");
+  simulate->require_subcommand(1);
+  RogueArguments rogue;
+  auto* rogue_command = simulate->add_subcommand("rogue", "floods a topic and listens to it, with a thing's certificate");
+  rogue_command->add_option("--data", data, "data folder (or FLEETWARD_DATA)");
+  rogue_command->add_option("--cert", rogue.certificate, "certificate of a thing, PEM")->required();
+  rogue_command->add_option("--key", rogue.key, "its key, PEM")->required();
+  rogue_command->add_option("--client-id", rogue.client_id, "MQTT client id")->capture_default_str();
+  rogue_command->add_option("--topic", rogue.topic, "topic to flood")->capture_default_str();
+  rogue_command->add_option("--rate", rogue.per_second, "messages a second")->capture_default_str();
+  rogue_command->add_option("--size", rogue.size, "characters a message")->capture_default_str();
+  rogue_command->add_option("--seconds", rogue.seconds, "stop after this time; 0: at Ctrl-C")->capture_default_str();
+  rogue_command->callback([&] {
+    rogue.data = data;
+    exit_code = RunRogue(rogue);
+  });
+  FleetArguments fleet;
+  auto* fleet_command = simulate->add_subcommand("fleet", "many reporting devices over MQTT, one of which turns rogue");
+  fleet_command->add_option("--data", data, "data folder (or FLEETWARD_DATA)");
+  fleet_command->add_option("--things", fleet.things, "how many")->capture_default_str();
+  fleet_command->add_option("--interval", fleet.interval_seconds, "seconds between reports")->capture_default_str();
+  fleet_command->add_option("--rogue-after", fleet.rogue_after_seconds, "seconds until one turns rogue; 0: never")
+      ->capture_default_str();
+  fleet_command->add_option("--seconds", fleet.seconds, "stop after this time; 0: at Ctrl-C")->capture_default_str();
+  fleet_command->add_option("--prefix", fleet.prefix, "of the things' names")->capture_default_str();
+  fleet_command->callback([&] {
+    fleet.data = data;
+    exit_code = RunFleet(fleet);
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& fault) {
+    return app.exit(fault);
+  }
+  return exit_code;
+}
+
+}  // namespace
+}  // namespace fleetward::app
+
+int main(int argc, char** argv) { return fleetward::app::Main(argc, argv); }

@@ -1,0 +1,28 @@
+// The options of `up` and `serve`, read from a file and the command line, and what follows from them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data_folder.h"
+#include "fleetward/base/result.h"
+#include "fleetward/config/server_options.h"
+
+namespace fleetward::app {
+
+/// What the command line says.
+struct SettingSources {
+  std::string config_file;             // may be empty
+  std::vector<std::string> settings;   // key=value, later ones win
+};
+
+Result<config::ServerOptions> LoadOptions(const SettingSources& sources);
+
+/// Base of links and `endpoint.json`'s api: api.public_url, else a name and port that lead to api.listen.
+std::string PublicUrl(const config::ServerOptions& options);
+/// A name of the server certificate for MQTT clients.
+std::string MqttHost(const config::ServerOptions& options);
+/// Port of the first MQTT listener.
+Result<int> MqttPort(const config::ServerOptions& options);
+
+}  // namespace fleetward::app
