@@ -1,5 +1,6 @@
 // From datapoints to decisions (reference: detect.md §4; D10, D12).
 #include <bit>
+#include <cstdio>
 
 #include "alarm/reason.h"
 #include "alarm/violation_id.h"
@@ -10,19 +11,25 @@ namespace {
 
 using model::ViolationEventType;
 
-std::string ExampleOf(const model::MetricValue& value, const ListFinding& finding) {
+std::string ExampleOf(const PlanBehavior& behavior, const model::MetricValue& value, const ListFinding& finding) {
   if (finding.offending == 0) return "";
   std::size_t at = finding.first_offending;
+  if (auto* cidrs = std::get_if<model::Cidrs>(&value)) {
+    // Shown sorted and each once, so the index of the list as judged does not fit.
+    ListFinding shown = behavior.code->criteria.JudgePrefixes(*cidrs);
+    return shown.offending ? (*cidrs)[shown.first_offending].ToString() : "";
+  }
   if (auto* ports = std::get_if<model::Ports>(&value); ports && at < ports->size()) return std::to_string((*ports)[at]);
   if (auto* strings = std::get_if<model::Strings>(&value); strings && at < strings->size()) return (*strings)[at];
   if (auto* numbers = std::get_if<model::Numbers>(&value); numbers && at < numbers->size()) {
-    return std::to_string((*numbers)[at]);
+    char text[32];
+    std::snprintf(text, sizeof text, "%.12g", (*numbers)[at]);
+    return text;
   }
   return "";
 }
 
-Inputs MakeInputs(const PlanBehavior& behavior, const BehaviorState& state, const Observation& seen,
-                  const model::MetricValue& value) {
+Inputs MakeInputs(const PlanBehavior& behavior, const Observation& seen, const model::MetricValue& value) {
   Inputs inputs;
   inputs.value = value;
   inputs.window_start = FromMillis(seen.window_start_ms);
@@ -32,11 +39,7 @@ Inputs MakeInputs(const PlanBehavior& behavior, const BehaviorState& state, cons
   inputs.scaled = seen.scaled;
   inputs.elements = seen.list.elements;
   inputs.offending = seen.list.offending;
-  inputs.example = ExampleOf(value, seen.list);
-  // Addresses are shown sorted, so the index does not fit them: the summary knows IPv4 ones.
-  if (std::holds_alternative<model::Cidrs>(value) && seen.list.offending != 0) {
-    inputs.example = ListExample(behavior, state.last);
-  }
+  inputs.example = ExampleOf(behavior, value, seen.list);
   return inputs;
 }
 
@@ -106,7 +109,7 @@ void Engine::Impl::Raise(Thing& thing, std::uint16_t index, const Observation& s
     return;
   }
   Decision decision = MakeDecision(thing, behavior, state, ViolationEventType::kInAlarm, seen.cause, time);
-  decision.inputs = MakeInputs(behavior, state, seen, value);
+  decision.inputs = MakeInputs(behavior, seen, value);
   decision.event.metric_value = value;
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, true, seen.cause, state.violating, behavior.code->to_alarm);
@@ -123,7 +126,7 @@ void Engine::Impl::Clear(Thing& thing, std::uint16_t index, const Observation& s
   if (in_storm) return;
   Decision decision =
       MakeDecision(thing, behavior, state, ViolationEventType::kAlarmCleared, seen.cause, FromMillis(seen.time_ms));
-  decision.inputs = MakeInputs(behavior, state, seen, value);
+  decision.inputs = MakeInputs(behavior, seen, value);
   decision.event.metric_value = value;
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, false, seen.cause, state.conforming, behavior.code->to_clear);

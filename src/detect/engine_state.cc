@@ -3,7 +3,7 @@
 
 #include "engine_impl.h"
 #include "fleetward/base/encoding.h"
-#include "fleetward/model/json.h"
+#include "fleetward/detect/config_codec.h"
 
 namespace fleetward::detect {
 namespace {
@@ -280,27 +280,18 @@ Status Engine::Impl::Reach(std::uint64_t position) {
 }
 
 std::string Engine::Impl::SaveConfig() const {
-  std::string bytes;
+  std::string bytes, part;
   ByteWriter out(bytes);
+  auto append = [&](const auto& config) {
+    part.clear();
+    EncodeConfig(config, part);
+    out.Bytes(part);
+  };
   out.U8(kConfigVersion);
   out.Varint(customs_.size());
-  for (const auto& [name, metric] : customs_) {
-    out.Bytes(name);
-    out.Varint(metric.id);
-    out.Bytes(model::CustomMetricTypeName(metric.type));
-  }
+  for (const auto& [name, metric] : customs_) append(metric);
   out.Varint(profiles_.size());
-  for (const auto& [name, profile] : profiles_) {
-    const ProfileConfig& config = profile->config;
-    out.Bytes(model::ToJsonText(config.profile));
-    out.Varint(config.definition_versions.size());
-    for (std::int64_t version : config.definition_versions) out.SignedVarint(version);
-    out.Varint(config.targets.size());
-    for (const model::ProfileTarget& target : config.targets) {
-      out.U8(static_cast<std::uint8_t>(target.kind));
-      out.Bytes(target.group.value());
-    }
-  }
+  for (const auto& [name, profile] : profiles_) append(profile->config);
   return bytes;
 }
 
@@ -311,30 +302,13 @@ Status Engine::Impl::LoadConfig(std::string_view bytes) {
   if (!ReadCount(in, count)) return Corrupt("custom metrics");
   CustomMetrics customs;
   for (std::uint64_t i = 0; i < count; ++i) {
-    CustomMetricConfig metric;
-    metric.name = model::CustomMetricName(in.Bytes());
-    metric.id = static_cast<model::MetricId>(in.Varint());
-    auto type = model::ParseCustomMetricType(in.Bytes());
-    if (!type) return Corrupt("a custom metric");
-    metric.type = *type;
+    FW_ASSIGN(CustomMetricConfig metric, DecodeCustomMetricConfig(in.Bytes()));
     customs[metric.name.value()] = metric;
   }
   if (!ReadCount(in, count)) return Corrupt("profiles");
   std::vector<ProfileConfig> configs;
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto profile = model::ParseSecurityProfile(in.Bytes());
-    if (!profile.ok()) return Corrupt(profile.error().message());
-    ProfileConfig config;
-    config.profile = std::move(*profile);
-    std::uint64_t size = 0;
-    if (!ReadCount(in, size)) return Corrupt("a profile");
-    for (std::uint64_t v = 0; v < size; ++v) config.definition_versions.push_back(in.SignedVarint());
-    if (!ReadCount(in, size)) return Corrupt("a profile");
-    for (std::uint64_t t = 0; t < size; ++t) {
-      std::uint8_t kind = in.U8();
-      if (kind > static_cast<std::uint8_t>(model::ProfileTarget::Kind::kThingGroup)) return Corrupt("a target");
-      config.targets.push_back({static_cast<model::ProfileTarget::Kind>(kind), model::ThingGroupName(in.Bytes())});
-    }
+    FW_ASSIGN(ProfileConfig config, DecodeProfileConfig(in.Bytes()));
     configs.push_back(std::move(config));
   }
   if (!in.ok() || !in.AtEnd()) return Corrupt("length of the configuration");

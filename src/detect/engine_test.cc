@@ -7,6 +7,7 @@
 #include <random>
 
 #include "fleetward/detect/admission.h"
+#include "fleetward/detect/config_codec.h"
 #include "fleetward/model/json.h"
 #include "testing/support.h"
 
@@ -38,6 +39,16 @@ constexpr char kPorts[] =
     R"({"name":"ports","metric":"aws:listening-tcp-ports","suppressAlerts":true,)"
     R"("criteria":{"comparisonOperator":"in-port-set","value":{"ports":[22]}}})";
 
+constexpr char kMixed[] = R"(
+{"name":"out","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":700}}},
+{"name":"out15","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than","durationSeconds":900,"value":{"count":1900},"consecutiveDatapointsToAlarm":2}},
+{"name":"ports","metric":"aws:listening-tcp-ports","criteria":{"comparisonOperator":"in-port-set","value":{"ports":[1,2,3]},"consecutiveDatapointsToClear":2}},
+{"name":"sent","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"less-than","durationSeconds":600,"value":{"count":30}}},
+{"name":"recv","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"value":{"count":2}}},
+{"name":"size","metric":"aws:message-byte-size","criteria":{"comparisonOperator":"less-than","value":{"count":90}}},
+{"name":"src","metric":"aws:source-ip-address","criteria":{"comparisonOperator":"not-in-cidr-set","value":{"cidrs":["10.0.0.3"]}}},
+{"name":"off","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than","value":{"count":6}}})";
+
 void ReportPorts(Engine& engine, const char* thing, std::int64_t second, std::vector<std::uint16_t> ports) {
   report::MetricReport report;
   report.tcp.listed = true;
@@ -64,11 +75,43 @@ TEST(Engine, DecisionCarriesWhatAnAlertNeeds) {
   EXPECT_EQ(raised.inputs.example, "4444");
   EXPECT_FALSE(raised.registered);
   EXPECT_EQ(raised.event.reason,
-            "1 of 2 elements of aws:listening-tcp-ports is not in-port-set, for example 4444");
+            "1 of 2 elements of aws:listening-tcp-ports is not in the allowed set, for example 4444");
   EXPECT_EQ(sink.decisions[1].event.violation_id, raised.event.violation_id);
   ASSERT_EQ(sink.lines.size(), 3u);
   EXPECT_EQ(sink.lines[1],
             "update P/ports 2026-01-01T00:05:01.000Z " + raised.event.violation_id.Hex() + " {\"ports\":[4444,4445]}");
+}
+
+TEST(Engine, ReasonsSayTheFigures) {
+  RecordingSink sink;
+  Engine engine(TestOptions(), sink);
+  engine.SetCustomMetric({model::CustomMetricName("ips"), 64, model::CustomMetricType::kIpAddressList}, At(0));
+  engine.SetProfile(
+      Profile("P", R"({"name":"out","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than",)"
+                   R"("durationSeconds":300,"value":{"count":1000},"consecutiveDatapointsToAlarm":2}},)"
+                   R"({"name":"ips","metric":"ips","criteria":{"comparisonOperator":"not-in-cidr-set",)"
+                   R"("value":{"cidrs":["2001:db8::/32"]}}})"),
+      At(0));
+  auto report = [&](std::int64_t second, std::int64_t bytes, const char* address) {
+    report::MetricReport report;
+    report.network.bytes_out = bytes;
+    report.custom.Begin("ips", model::CustomMetricType::kIpAddressList);
+    report.custom.AddAddress(*model::IpPrefix::Parse("192.0.2.1"));
+    report.custom.AddAddress(*model::IpPrefix::Parse(address));
+    engine.OnReport({{EntityOf("pump"), "pump"}, At(second), &report});
+  };
+  report(0, 1, "192.0.2.2");
+  report(300, 1000, "192.0.2.2");
+  EXPECT_EQ(engine.Explain(EntityOf("pump"))[0].why, "aws:all-bytes-out was 1000, normal is less-than 1000");
+  EXPECT_EQ(engine.Explain(EntityOf("pump"))[0].violating, 1);
+  EXPECT_EQ(engine.Explain(EntityOf("pump"))[1].why, "none of 2 elements of ips is in the forbidden set");
+  report(900, 6000, "2001:db8::5");
+  ASSERT_EQ(sink.decisions.size(), 2u);
+  EXPECT_EQ(sink.decisions[0].event.reason,
+            "aws:all-bytes-out was 3000 in 300 s (scaled from 600 s), normal is less-than 1000; violating datapoint 2 of 2");
+  EXPECT_EQ(sink.decisions[0].event.time, At(900));
+  EXPECT_EQ(sink.decisions[0].inputs.window_start, At(300));
+  EXPECT_EQ(sink.decisions[1].event.reason, "1 of 2 elements of ips is in the forbidden set, for example 2001:db8::5");
 }
 
 TEST(Engine, ViolationIdFollowsFromItsInputs) {
@@ -117,6 +160,41 @@ TEST(Engine, RefusesStateOfAnotherConfiguration) {
   }
 }
 
+TEST(ConfigCodec, RoundTripsAndRefusesCuts) {
+  ProfileConfig profile = Profile("P", kPorts, {model::ProfileTarget::Kind::kThingGroup, model::ThingGroupName("g")});
+  std::string bytes;
+  EncodeConfig(profile, bytes);
+  auto decoded = DecodeProfileConfig(bytes);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->profile, profile.profile);
+  EXPECT_EQ(decoded->definition_versions, profile.definition_versions);
+  EXPECT_EQ(decoded->targets, profile.targets);
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(DecodeProfileConfig(bytes.substr(0, size)));
+
+  ThingConfig thing{EntityOf("a"), model::ThingName("a"), true, {model::ThingGroupName("g"), model::ThingGroupName("h")}};
+  bytes.clear();
+  EncodeConfig(thing, bytes);
+  EXPECT_EQ(DecodeThingConfig(bytes)->groups, thing.groups);
+  EXPECT_EQ(DecodeThingConfig(bytes)->entity, thing.entity);
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(DecodeThingConfig(bytes.substr(0, size)));
+
+  bytes.clear();
+  EncodeConfig(CustomMetricConfig{model::CustomMetricName("m"), 70, model::CustomMetricType::kStringList}, bytes);
+  EXPECT_EQ(DecodeCustomMetricConfig(bytes)->id, 70u);
+  for (std::size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(DecodeCustomMetricConfig(bytes.substr(0, size)));
+}
+
+TEST(NextDefinitionVersions, ChangesOnlyWithTheDefinition) {
+  model::SecurityProfile before = Profile("P", kMixed).profile, after = before;
+  after.version = 5;
+  after.behaviors[0].suppress_alerts = true;                       // no part of the definition
+  after.behaviors[1].criteria->consecutive_datapoints_to_alarm = 3;
+  after.behaviors[2].name = model::BehaviorName("renamed");
+  std::swap(after.behaviors[3], after.behaviors[4]);
+  EXPECT_EQ(NextDefinitionVersions(before, {1, 2, 3, 4, 4, 3, 2, 1}, after),
+            (std::vector<std::int64_t>{1, 5, 5, 4, 4, 3, 2, 1}));
+}
+
 TEST(Engine, CapsUnregisteredNames) {
   RecordingSink sink;
   Options options = TestOptions();
@@ -131,15 +209,6 @@ TEST(Engine, CapsUnregisteredNames) {
 
 // --- a random fleet, for determinism ------------------------------------------------------------------------------
 
-constexpr char kMixed[] = R"(
-{"name":"out","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":700}}},
-{"name":"out15","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than","durationSeconds":900,"value":{"count":1900},"consecutiveDatapointsToAlarm":2}},
-{"name":"ports","metric":"aws:listening-tcp-ports","criteria":{"comparisonOperator":"in-port-set","value":{"ports":[1,2,3]},"consecutiveDatapointsToClear":2}},
-{"name":"sent","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"less-than","durationSeconds":600,"value":{"count":30}}},
-{"name":"recv","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"value":{"count":2}}},
-{"name":"size","metric":"aws:message-byte-size","criteria":{"comparisonOperator":"less-than","value":{"count":90}}},
-{"name":"src","metric":"aws:source-ip-address","criteria":{"comparisonOperator":"not-in-cidr-set","value":{"cidrs":["10.0.0.3"]}}},
-{"name":"off","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than","value":{"count":6}}})";
 
 /// One random event, kept so that it can be given to several engines.
 struct RandomEvent {

@@ -31,17 +31,27 @@ const std::string& MetricName(const PlanBehavior& behavior) {
 
 std::string Unit(const PlanBehavior& behavior) { return behavior.code->feed == Feed::kOffline ? " minutes" : ""; }
 
-/// "less-than 10000"; sets are not spelled out.
+/// "less-than 10000".
 std::string Normal(const PlanBehavior& behavior) {
   const auto& criteria = *behavior.definition->criteria;
-  std::string op(model::OperatorName(*criteria.comparison_operator));
-  return IsList(behavior) ? op : op + " " + Scalar(criteria.value) + Unit(behavior);
+  return std::string(model::OperatorName(*criteria.comparison_operator)) + " " + Scalar(criteria.value) + Unit(behavior);
+}
+
+bool NeedsInside(const PlanBehavior& behavior) {
+  using enum model::ComparisonOperator;
+  auto op = *behavior.definition->criteria->comparison_operator;
+  return op == kInCidrSet || op == kInPortSet || op == kInSet;
 }
 
 std::string ListText(const PlanBehavior& behavior, std::uint32_t elements, std::uint32_t offending,
                      const std::string& example) {
-  std::string text = std::to_string(offending) + " of " + std::to_string(elements) + " elements of " +
-                     MetricName(behavior) + (offending == 1 ? " is" : " are") + " not " + Normal(behavior);
+  std::string of = " of " + std::to_string(elements) + " elements of " + MetricName(behavior);
+  bool inside = NeedsInside(behavior);
+  if (offending == 0) {
+    return inside ? "all" + of.substr(3) + " are in the allowed set" : "none" + of + " is in the forbidden set";
+  }
+  std::string text = std::to_string(offending) + of + (offending == 1 ? " is " : " are ") +
+                     (inside ? "not in the allowed set" : "in the forbidden set");
   if (!example.empty()) text += ", for example " + example;
   return text;
 }
@@ -64,9 +74,7 @@ std::string DatapointReason(const PlanBehavior& behavior, const Inputs& inputs, 
   std::string text;
   if (cause == Cause::kEmptyList) return "an empty list of " + MetricName(behavior) + " was reported, which conforms";
   if (IsList(behavior)) {
-    text = inputs.offending ? ListText(behavior, inputs.elements, inputs.offending, inputs.example)
-                            : "all " + std::to_string(inputs.elements) + " elements of " + MetricName(behavior) +
-                                  " are " + Normal(behavior);
+    text = ListText(behavior, inputs.elements, inputs.offending, inputs.example);
   } else {
     text = MetricName(behavior) + " was " + Scalar(inputs.value) + Unit(behavior) + WindowText(behavior, inputs) +
            ", normal is " + Normal(behavior);
@@ -97,10 +105,7 @@ std::string VerdictReason(const PlanBehavior& behavior, const BehaviorExplanatio
     case Verdict::kConforming:
     case Verdict::kViolating: {
       if (IsList(behavior)) {
-        if (state.verdict == Verdict::kViolating) {
-          return ListText(behavior, state.elements, state.offending, state.example);
-        }
-        return "all " + std::to_string(state.elements) + " elements are " + Normal(behavior);
+        return ListText(behavior, state.elements, state.offending, state.example);
       }
       return metric + " was " + Scalar(state.last_value) + Unit(behavior) + ", normal is " + Normal(behavior);
     }
