@@ -102,6 +102,8 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   fleet_command->add_option("--seconds", fleet.seconds, "stop after this time; 0: at Ctrl-C")->capture_default_str();
   fleet_command->add_option("--prefix", fleet.prefix, "of the things' names")->capture_default_str();
+  fleet_command->add_option("--devices", fleet.devices, "folder of the things' keys and certificates")->required();
+  fleet_command->add_option("--group", fleet.group, "thing group to add the things to");
   fleet_command->callback([&] {
     fleet.data = data;
     exit_code = RunFleet(fleet);

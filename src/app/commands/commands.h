@@ -28,6 +28,8 @@ int RunEnv(const std::string& data);
 struct ProvisionArguments {
   std::string thing, data, out, bundle;
 };
+/// Prints nothing.
+Status Provision(const ProvisionArguments& arguments);
 int RunProvision(const ProvisionArguments& arguments);
 
 struct RogueArguments {
@@ -48,6 +50,8 @@ struct FleetArguments {
   int rogue_after_seconds = 45;    // one thing begins to misbehave then; 0: never
   int seconds = 0;
   std::string prefix = "demo-";
+  std::string devices;             // folder of the things' files; made when absent
+  std::string group;               // thing group to add them to; empty: none
 };
 int RunFleet(const FleetArguments& arguments);
 

@@ -80,7 +80,10 @@ Status WriteBundle(const ProvisionArguments& arguments, const Endpoint& endpoint
   return {};
 }
 
-Status Provision(ProvisionArguments arguments) {
+}  // namespace
+
+Status Provision(const ProvisionArguments& given) {
+  ProvisionArguments arguments = given;
   FW_ASSIGN(LocalClient client, LocalClient::Open(DataFolder(arguments.data)));
   arguments.out = Absolute(arguments.out);
   FW_TRY(MakeDirs(arguments.out, 0700));
@@ -94,19 +97,18 @@ Status Provision(ProvisionArguments arguments) {
   FW_TRY(WriteFileAtomic(arguments.out + "/agent.toml",
                          AgentConfiguration(client.endpoint(), arguments.thing, arguments.out), 0644));
   if (!arguments.bundle.empty()) FW_TRY(WriteBundle(arguments, client.endpoint()));
-  std::printf("%s: certificate %s\n", arguments.thing.c_str(), answer.value("certificateId", "").c_str());
-  std::printf("Start its agent:  fleetward-agent --config %s/agent.toml\n", arguments.out.c_str());
-  if (!arguments.bundle.empty()) {
-    std::printf("Or on another machine:  tar xzf %s && sudo fleetward-agent/install.sh\n", arguments.bundle.c_str());
-  }
   return {};
 }
 
-}  // namespace
-
 int RunProvision(const ProvisionArguments& arguments) {
   Status done = Provision(arguments);
-  return done.ok() ? 0 : Fail(done.error());
+  if (!done.ok()) return Fail(done.error());
+  std::printf("%s is provisioned.\n", arguments.thing.c_str());
+  std::printf("Start its agent:  fleetward-agent --config %s/agent.toml\n", Absolute(arguments.out).c_str());
+  if (!arguments.bundle.empty()) {
+    std::printf("Or on another machine:  tar xzf %s && sudo fleetward-agent/install.sh\n", arguments.bundle.c_str());
+  }
+  return 0;
 }
 
 }  // namespace fleetward::app

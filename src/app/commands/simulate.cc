@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 #include <vector>
@@ -172,7 +173,8 @@ struct FleetMember {
 
 Result<std::vector<FleetMember>> MakeFleet(const FleetArguments& arguments, const Endpoint& endpoint) {
   std::vector<FleetMember> fleet;
-  std::string root = Absolute(arguments.data) + "/simulated";
+  std::string root = Absolute(arguments.devices);
+  FW_ASSIGN(LocalClient client, LocalClient::Open(DataFolder(arguments.data)));
   for (int i = 1; i <= arguments.things; ++i) {
     FleetMember member;
     char number[16];
@@ -180,9 +182,11 @@ Result<std::vector<FleetMember>> MakeFleet(const FleetArguments& arguments, cons
     member.name = arguments.prefix + number;
     std::string folder = root + '/' + member.name;
     if (access((folder + "/certificate.pem").c_str(), R_OK) != 0) {
-      if (RunProvision({member.name, arguments.data, folder, ""}) != 0) {
-        return Error(Code::kUnavailable, "provisioning " + member.name + " failed");
-      }
+      FW_TRY(Provision({member.name, arguments.data, folder, ""}));
+    }
+    if (!arguments.group.empty()) {
+      nlohmann::json body = {{"thingGroupName", arguments.group}, {"thingName", member.name}};
+      FW_TRY(client.Call("PUT", "/thing-groups/addThingToThingGroup", body.dump()));
     }
     FW_ASSIGN(member.device, Device::Make(Options(endpoint, member.name, folder + "/certificate.pem",
                                                   folder + "/private.key"),
