@@ -98,7 +98,7 @@ bool Checkpointer::ShouldApply(SlabId slab, LogPosition position) const { return
 void Checkpointer::Touch(SlabId slab, LogPosition position) {
   if (slabs_[slab].first_waiting == 0) {
     slabs_[slab].first_waiting = position;
-    queue_.push_back(slab);
+    queue_.emplace_back(slab, budget_at_ms_);
   }
   applied_ = std::max(applied_, position);
 }
@@ -131,7 +131,9 @@ void Checkpointer::Step(std::int64_t monotonic_ms, bool urgent, store::Batch& ba
   if (!urgent && budget_seconds_ <= 0) return;
   double begun = ThreadCpuSeconds();
   std::size_t bytes_before = batch.bytes();
-  while (batch.bytes() - bytes_before < options_.max_step_bytes && SaveNext(batch)) {
+  while (batch.bytes() - bytes_before < options_.max_step_bytes) {
+    bool young = !queue_.empty() && monotonic_ms - queue_.front().second < options_.min_age_ms;
+    if ((young && !urgent) || !SaveNext(batch)) break;
     if (!urgent && ThreadCpuSeconds() - begun > budget_seconds_) break;
   }
   budget_seconds_ -= ThreadCpuSeconds() - begun;
@@ -144,10 +146,9 @@ void Checkpointer::SaveAll(store::Batch& batch) {
 
 /// False when nothing waits.
 bool Checkpointer::SaveNext(store::Batch& batch) {
-  while (!queue_.empty()) {
-    SlabId slab = queue_.front();
+  if (!queue_.empty()) {
+    SlabId slab = queue_.front().first;
     queue_.pop_front();
-    if (slabs_[slab].first_waiting == 0) continue;
     SaveSlab(slab, batch);
     return true;
   }
@@ -163,7 +164,7 @@ bool Checkpointer::SaveNext(store::Batch& batch) {
 
 LogPosition Checkpointer::Covered() const {
   // The queue is in order of the first waiting record.
-  return queue_.empty() ? applied_ : slabs_[queue_.front()].first_waiting - 1;
+  return queue_.empty() ? applied_ : slabs_[queue_.front().first].first_waiting - 1;
 }
 
 void Checkpointer::Finish(store::Batch& batch) {

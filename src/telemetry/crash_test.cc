@@ -77,6 +77,7 @@ class Server {
  public:
   Server(store::BlockStore& store, store::EventLog& log, std::uint32_t shards) : store_(store), log_(log) {
     CheckpointOptions options;
+    options.min_age_ms = 3000;
     options.max_step_bytes = 4000;  // few slabs a step: many different saved positions
     for (std::uint32_t i = 0; i < shards; ++i) {
       engines_.push_back(std::make_unique<CountingEngine>());

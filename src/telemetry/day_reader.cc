@@ -8,8 +8,9 @@
 
 namespace fleetward::telemetry {
 
-DayReader::DayReader(const store::View& view, bool readahead)
-    : days_(view.NewCursor(kFamilyDays, {}, readahead)), hours_(view.NewCursor(kFamilyHours, {}, readahead)) {}
+DayReader::DayReader(const store::View& view, DayScratch& scratch, bool readahead)
+    : days_(view.NewCursor(kFamilyDays, {}, readahead)), hours_(view.NewCursor(kFamilyHours, {}, readahead)),
+      scratch_(scratch) {}
 
 Status DayReader::Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
                        const SeriesKey* only, std::span<const OpenBlock> open) {
@@ -22,8 +23,8 @@ Status DayReader::Read(const model::EntityId& entity, Source source, std::uint32
     // Replay makes blocks again that had been stored: the stored one is complete.
     if (std::find(stored_.begin(), stored_.end(), block.first_position) != stored_.end()) continue;
     std::size_t first = used_;
-    FW_TRY(DecodeHourBlock(block.bytes, entity, source, samples_, used_));
-    if (used_ > first && DayOf(samples_[first].time) != day) used_ = first;
+    FW_TRY(DecodeHourBlock(block.bytes, entity, source, scratch_.samples, used_));
+    if (used_ > first && DayOf(scratch_.samples[first].time) != day) used_ = first;
   }
   return {};
 }
@@ -32,7 +33,7 @@ Status DayReader::ReadDays(const model::EntityId& entity, Source source, std::ui
   std::string prefix = DayKey(day, entity, static_cast<std::uint8_t>(source), 0);
   prefix.resize(prefix.size() - 2);
   for (days_->Seek(prefix); days_->Valid() && days_->key().starts_with(prefix); days_->Next()) {
-    FW_TRY(decoder_.Decode(days_->value(), entity, source, only, samples_, used_));
+    FW_TRY(scratch_.decoder.Decode(days_->value(), entity, source, only, scratch_.samples, used_));
   }
   return days_->status();
 }
@@ -46,7 +47,7 @@ Status DayReader::ReadHours(const model::EntityId& entity, Source source, std::u
       if (!parts) return Error(Code::kCorrupt, "a telemetry key makes no sense");
       if ((parts->lane & 1) != static_cast<Lane>(source)) continue;
       stored_.push_back(parts->first);
-      FW_TRY(DecodeHourBlock(hours_->value(), entity, source, samples_, used_));
+      FW_TRY(DecodeHourBlock(hours_->value(), entity, source, scratch_.samples, used_));
     }
     if (!hours_->Valid()) return hours_->status();
     // Where the cursor stands tells which hours are empty.
@@ -57,11 +58,11 @@ Status DayReader::ReadHours(const model::EntityId& entity, Source source, std::u
 }
 
 const std::vector<std::uint32_t>& DayReader::Ordered() {
-  order_.resize(used_);
-  for (std::uint32_t i = 0; i < used_; ++i) order_[i] = i;
-  auto earlier = [this](std::uint32_t a, std::uint32_t b) { return samples_[a].time < samples_[b].time; };
-  if (!std::is_sorted(order_.begin(), order_.end(), earlier)) std::stable_sort(order_.begin(), order_.end(), earlier);
-  return order_;
+  scratch_.order.resize(used_);
+  for (std::uint32_t i = 0; i < used_; ++i) scratch_.order[i] = i;
+  auto earlier = [this](std::uint32_t a, std::uint32_t b) { return scratch_.samples[a].time < scratch_.samples[b].time; };
+  if (!std::is_sorted(scratch_.order.begin(), scratch_.order.end(), earlier)) std::stable_sort(scratch_.order.begin(), scratch_.order.end(), earlier);
+  return scratch_.order;
 }
 
 }  // namespace fleetward::telemetry

@@ -12,17 +12,25 @@
 
 namespace fleetward::telemetry {
 
+/// Buffers that are worth keeping between reads.
+struct DayScratch {
+  DayDecoder decoder;
+  std::vector<Sample> samples;
+  std::vector<std::uint32_t> order;
+};
+
 /// A reader of one view. Keeps its buffers and cursors between days. One thread.
 class DayReader {
  public:
-  explicit DayReader(const store::View& view, bool readahead = false);
+  /// `scratch` must outlive the reader.
+  DayReader(const store::View& view, DayScratch& scratch, bool readahead = false);
 
   /// Reads the samples of `day` into samples(), unordered. `from_hour`: hour blocks that end before it are skipped.
   /// `only`: as in DayDecoder. `open`: what Recorder::Copy gave together with the view. Errors: kCorrupt, kIo.
   Status Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
               const SeriesKey* only, std::span<const OpenBlock> open);
 
-  std::span<Sample> samples() { return std::span(samples_.data(), used_); }
+  std::span<Sample> samples() { return std::span(scratch_.samples.data(), used_); }
   /// Numbers of the samples in time order; equal times stay in the order in which they were read.
   const std::vector<std::uint32_t>& Ordered();
 
@@ -31,10 +39,8 @@ class DayReader {
   Status ReadHours(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour);
 
   std::unique_ptr<store::Cursor> days_, hours_;
-  DayDecoder decoder_;
-  std::vector<Sample> samples_;
+  DayScratch& scratch_;
   std::size_t used_ = 0;
-  std::vector<std::uint32_t> order_;
   std::vector<LogPosition> stored_;   // first positions of the hour blocks read
 };
 

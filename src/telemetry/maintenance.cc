@@ -1,6 +1,7 @@
 #include "fleetward/telemetry/maintenance.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "day_block.h"
@@ -66,7 +67,6 @@ class DayMerge {
     batch_.Clear();
     return {};
   }
-  bool skipped() const { return skipped_; }
 
  private:
   Status Take(const store::Cursor& cursor, LogPosition saved, Maintenance::Progress& progress) {
@@ -75,8 +75,7 @@ class DayMerge {
     // Damage stays where it is and is seen by who reads it; the rest of the day goes on.
     if (!key || !header.ok()) return Damaged(cursor.key());
     if (key->first + header->span > saved) {
-      skipped_ = true;
-      return {};
+      return {};  // replay could make it again
     }
     int source = key->lane & 1;
     if (!DecodeHourBlock(cursor.value(), key->entity, static_cast<Source>(source), samples_[source], used_[source]).ok()) {
@@ -167,7 +166,6 @@ class DayMerge {
   std::pair<model::EntityId, Source> last_{};
   std::uint16_t last_part_ = 0;
   store::Batch batch_;
-  bool skipped_ = false;
 };
 
 }  // namespace
@@ -185,6 +183,7 @@ Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint6
   for (cursor->Seek({}); cursor->Valid();) {
     auto day = static_cast<std::uint32_t>(GetBigEndian(cursor->key().substr(0, 4))) / kHoursPerDay;
     DayMerge merge(store_, saved_, day);
+    merged_days_.insert(day);
     bool through = false;
     while (!through && things < max_things) {
       FW_ASSIGN(bool merged, merge.Next(progress));
@@ -196,17 +195,22 @@ Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint6
       progress.more = true;
       return progress;
     }
-    // Everything visible is deleted: give the files back without rewriting them.
-    if (!merge.skipped()) {
-      bool empty = true;
-      std::string from = TimeKey(day * kHoursPerDay), until = TimeKey((day + 1) * kHoursPerDay);
-      FW_TRY(store_.Scan(kFamilyHours, from, until, [&](auto, auto) { return empty = false; }));
-      if (empty) FW_TRY(store_.DropRange(kFamilyHours, from, until));
-    }
     cursor->Seek(TimeKey((day + 1) * kHoursPerDay));
   }
   FW_TRY(cursor->status());
+  FW_TRY(DropMerged());
   return progress;
+}
+
+/// Gives the files of merged hours back without rewriting them.
+Status Maintenance::DropMerged() {
+  for (std::uint32_t day : std::exchange(merged_days_, {})) {
+    bool empty = true;
+    std::string from = TimeKey(day * kHoursPerDay), until = TimeKey((day + 1) * kHoursPerDay);
+    FW_TRY(store_.Scan(kFamilyHours, from, until, [&](auto, auto) { return empty = false; }));
+    if (empty) FW_TRY(store_.DropRange(kFamilyHours, from, until));
+  }
+  return {};
 }
 
 Status Maintenance::Expire(Timestamp watermark) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "day_reader.h"
 #include "fleetward/base/encoding.h"
@@ -69,6 +70,40 @@ Moment Take(const store::BlockStore& store, const std::vector<const Recorder*>& 
 
 }  // namespace
 
+struct Query::Pool {
+  static constexpr std::size_t kKept = 8;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<DayScratch>> free;
+
+  /// Given back at the end of its life.
+  class Lease {
+   public:
+    explicit Lease(Pool& pool) : pool_(pool) {
+      std::lock_guard lock(pool_.mutex);
+      if (pool_.free.empty()) {
+        scratch_ = std::make_unique<DayScratch>();
+      } else {
+        scratch_ = std::move(pool_.free.back());
+        pool_.free.pop_back();
+      }
+    }
+    ~Lease() {
+      if (scratch_->samples.size() > 4 * kMaxDaySamples) return;  // an unusual day: not worth keeping
+      std::lock_guard lock(pool_.mutex);
+      if (pool_.free.size() < kKept) pool_.free.push_back(std::move(scratch_));
+    }
+    DayScratch& operator*() { return *scratch_; }
+
+   private:
+    Pool& pool_;
+    std::unique_ptr<DayScratch> scratch_;
+  };
+};
+
+Query::Query(const store::BlockStore& store, std::vector<const Recorder*> recorders)
+    : store_(store), recorders_(std::move(recorders)), pool_(std::make_unique<Pool>()) {}
+Query::~Query() = default;
+
 Result<SeriesPage> Query::Series(const SeriesQuery& query) const {
   FW_ASSIGN(Resume resume, DecodeResume(query.resume));
   SeriesPage page;
@@ -76,7 +111,8 @@ Result<SeriesPage> Query::Series(const SeriesQuery& query) const {
   if (resume.time_ms != INT64_MIN) start = std::max(start, FromMillis(resume.time_ms));
   if (start > query.end || query.max_points == 0) return page;
   Moment moment = Take(store_, recorders_, query.entity);
-  DayReader reader(*moment.view);
+  Pool::Lease scratch(*pool_);
+  DayReader reader(*moment.view, *scratch);
   Resume last = resume;
   for (std::uint32_t day = DayOf(start); day <= DayOf(query.end); ++day) {
     FW_TRY(reader.Read(query.entity, SourceOf(query.key.metric), day, HourOf(start), &query.key, moment.open));
@@ -103,7 +139,8 @@ Result<SeriesPage> Query::Series(const SeriesQuery& query) const {
 Result<std::vector<std::pair<SeriesKey, Datapoint>>> Query::Latest(const model::EntityId& entity, Timestamp now,
                                                                   Millis horizon) const {
   Moment moment = Take(store_, recorders_, entity);
-  DayReader reader(*moment.view);
+  Pool::Lease scratch(*pool_);
+  DayReader reader(*moment.view, *scratch);
   std::map<SeriesKey, Datapoint> latest;
   Timestamp oldest = now - horizon;
   // A device's spool or an edge's clock may be a little ahead.
@@ -129,7 +166,8 @@ Status Query::Samples(const model::EntityId& entity, Source source, Timestamp st
                       const std::function<bool(const Sample&)>& fn) const {
   if (start > end) return {};
   Moment moment = Take(store_, recorders_, entity);
-  DayReader reader(*moment.view);
+  Pool::Lease scratch(*pool_);
+  DayReader reader(*moment.view, *scratch);
   for (std::uint32_t day = DayOf(start); day <= DayOf(end); ++day) {
     FW_TRY(reader.Read(entity, source, day, HourOf(start), nullptr, moment.open));
     for (std::uint32_t i : reader.Ordered()) {

@@ -37,6 +37,8 @@ struct SlabCallbacks {
 
 struct CheckpointOptions {
   double cpu_share = 0.05;                       // of one core, while nothing is urgent
+  /// A slab waits this long before it is saved again: every save writes the whole slab. Replay is far faster than time.
+  std::int64_t min_age_ms = 240'000;
   std::uint64_t max_lag_records = 4'000'000;     // more records than this to replay are urgent
   std::uint64_t max_step_bytes = 1 << 20;        // state saved in one Step
 };
@@ -90,7 +92,7 @@ class Checkpointer {
   SlabCallbacks callbacks_;
   CheckpointOptions options_;
   std::vector<Slab> slabs_;                        // kSlabCount things' slabs, then kExtraSlabs
-  std::deque<SlabId> queue_;                       // waiting ones, in order of first_waiting
+  std::deque<std::pair<SlabId, std::int64_t>> queue_;  // waiting ones, in order of first_waiting, and since when
   std::deque<SlabId> marked_;                      // to be saved without a record
   std::vector<std::atomic<LogPosition>> in_store_;
   std::vector<std::pair<SlabId, LogPosition>> unwritten_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 
 #include "fleetward/base/result.h"
 #include "fleetward/base/time.h"
@@ -37,9 +38,12 @@ class Maintenance {
   void set_retention(Retention retention) { retention_ = retention; }
 
  private:
+  Status DropMerged();
+
   store::BlockStore& store_;
   std::function<LogPosition(SlabId)> saved_;
   Retention retention_;
+  std::set<std::uint32_t> merged_days_;   // whose hour files may be dropped
 };
 
 }  // namespace fleetward::telemetry

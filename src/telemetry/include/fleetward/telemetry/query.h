@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -37,8 +38,8 @@ struct SeriesPage {
 /// Any thread. `recorders` in order of the shards.
 class Query {
  public:
-  Query(const store::BlockStore& store, std::vector<const Recorder*> recorders)
-      : store_(store), recorders_(std::move(recorders)) {}
+  Query(const store::BlockStore& store, std::vector<const Recorder*> recorders);
+  ~Query();
 
   /// One page of a series. A page walk sees every point exactly once, those that arrive meanwhile if their time is
   /// behind the page. Errors: kInvalidArgument (a resume key that is none), kCorrupt, kIo.
@@ -56,6 +57,8 @@ class Query {
  private:
   const store::BlockStore& store_;
   std::vector<const Recorder*> recorders_;
+  struct Pool;
+  std::unique_ptr<Pool> pool_;       // buffers of earlier reads
 };
 
 }  // namespace fleetward::telemetry
