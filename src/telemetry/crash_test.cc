@@ -235,7 +235,7 @@ void RunCrashes(std::uint64_t seed, std::uint32_t shards, int crashes) {
 }
 
 TEST(Crash, EverySampleOnceWhereverItFalls) {
-  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 24; ++seed) {
     RunCrashes(seed, 1 + seed % 3, 8);
     ASSERT_FALSE(HasFatalFailure()) << "seed " << seed;
   }

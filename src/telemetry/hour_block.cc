@@ -190,13 +190,13 @@ void AppendHourRow(const Sample& sample, const Sample* previous, std::string& ro
   }
 }
 
-std::string MakeHourBlock(std::uint64_t count, LogPosition first, LogPosition last, std::string_view rows) {
+std::string MakeHourBlock(std::uint64_t count, LogPosition first, LogPosition sealed_by, std::string_view rows) {
   std::string block;
   block.reserve(rows.size() + 12);
   ByteWriter w(block);
   w.U8(kHourBlockVersion);
   w.Varint(count);
-  w.Varint(last - first);
+  w.Varint(sealed_by - first);
   w.Raw(rows);
   return block;
 }

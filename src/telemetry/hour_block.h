@@ -16,12 +16,12 @@ inline constexpr std::uint64_t kMaxHourSamples = 64;
 /// Appends `sample`, coded against `previous` (null for the first of a block), to the rows of a block.
 void AppendHourRow(const Sample& sample, const Sample* previous, std::string& rows);
 
-/// Puts the header before the rows: a block.
-std::string MakeHourBlock(std::uint64_t count, LogPosition first, LogPosition last, std::string_view rows);
+/// Puts the header before the rows: a block. `sealed_by`: position of the record that ended it.
+std::string MakeHourBlock(std::uint64_t count, LogPosition first, LogPosition sealed_by, std::string_view rows);
 
 struct HourBlockHeader {
   std::uint64_t count = 0;
-  LogPosition span = 0;              // last position - first position
+  LogPosition span = 0;              // position of the record that ended it - first position
   std::string_view rows;
 };
 Result<HourBlockHeader> ParseHourHeader(std::string_view block);

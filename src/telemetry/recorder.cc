@@ -52,9 +52,11 @@ struct Recorder::Impl {
   std::size_t waiting_bytes = 0;
   Stats stats;
 
-  void Seal(const model::EntityId& entity, Lane lane, Open& open) {
+  /// `sealed_by`: position of the record that ended the block. A slab saved before that still holds it open, and replay
+  /// would make it again: until then it must not be merged.
+  void Seal(const model::EntityId& entity, Lane lane, Open& open, LogPosition sealed_by) {
     Waiting block{entity, lane, HourOf(open.newest), open.first, open.last,
-                  MakeHourBlock(open.count, open.first, open.last, open.rows)};
+                  MakeHourBlock(open.count, open.first, sealed_by, open.rows)};
     stats.blocks += 1;
     stats.block_bytes += block.bytes.size();
     stats.open_samples -= open.count;
@@ -82,7 +84,7 @@ void Recorder::Add(const Sample& sample, LogPosition position) {
   if (!thing.lanes[lane]) thing.lanes[lane] = std::make_unique<Open>();
   Open& open = *thing.lanes[lane];
   std::uint32_t day = DayOf(sample.time);
-  if (open.count > 0 && open.day != day) impl_->Seal(sample.entity, lane, open);
+  if (open.count > 0 && open.day != day) impl_->Seal(sample.entity, lane, open, position);
   AppendHourRow(sample, open.count > 0 ? &open.previous : nullptr, open.rows);
   if (open.count == 0) {
     open.first = position;
@@ -96,7 +98,7 @@ void Recorder::Add(const Sample& sample, LogPosition position) {
   impl_->stats.samples += 1;
   impl_->stats.open_samples += 1;
   if (lane >= 2) impl_->stats.late += 1;
-  if (open.count == kMaxOpenSamples) impl_->Seal(sample.entity, lane, open);
+  if (open.count == kMaxOpenSamples) impl_->Seal(sample.entity, lane, open, position);
 }
 
 void Recorder::Drain(store::Batch& batch) {
@@ -125,7 +127,7 @@ void Recorder::Save(SlabId slab, Timestamp seal_before, std::string& out, store:
       auto& open = it->second.lanes[lane];
       if (!open) continue;
       if (open->newest < seal_before) {
-        if (open->count > 0) impl_->Seal(it->first, lane, *open);
+        if (open->count > 0) impl_->Seal(it->first, lane, *open, open->last);
         open.reset();
       }
       keep |= open != nullptr;
