@@ -247,6 +247,8 @@ Status Directory::State::LoadFrom(ConstReader reader) {
     return damaged.ok();
   }));
   FW_TRY(damaged);
+  things.shrink_to_fit();
+  certificates.shrink_to_fit();
   FW_TRY(EachLink(reader, kGroupsOfThing, [&](auto& thing, auto& group) { Join(thing, group, true); }));
   return EachLink(reader, kPrincipalThings, [&](auto& id, auto& thing) { Attach(id, thing, true); });
 }

@@ -139,4 +139,9 @@ Status Connection::Execute(std::string_view sql) {
   return {};
 }
 
+Status Connection::Control(std::string_view sql) {
+  FW_ASSIGN(Statement statement, Prepare(sql));
+  return statement.Run();
+}
+
 }  // namespace fleetward::store::sqlite

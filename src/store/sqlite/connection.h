@@ -63,6 +63,8 @@ class Connection {
   /// Statements are cached under their text.
   Result<Statement> Prepare(std::string_view sql);
   Status Execute(std::string_view sql);
+  /// As Execute for one statement, prepared once: BEGIN, COMMIT and their like.
+  Status Control(std::string_view sql);
   bool InTransaction() const { return sqlite3_get_autocommit(db_.get()) == 0; }
   sqlite3* db() const { return db_.get(); }
 

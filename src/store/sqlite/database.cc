@@ -96,10 +96,10 @@ class SqliteDatabase final : public Database {
 
   Status Read(std::string_view account, const ControlStore::ReadBody& body) {
     FW_ASSIGN(auto connection, readers_.Take());
-    Status status = connection->Execute("BEGIN");
+    Status status = connection->Control("BEGIN");
     if (status.ok()) {
       status = body(SqliteReader(*connection, account));
-      if (connection->InTransaction()) (void)connection->Execute("ROLLBACK");
+      if (connection->InTransaction()) (void)connection->Control("ROLLBACK");
     }
     // A connection that met an I/O error may hold a broken view: open a fresh one next time.
     bool keep = status.ok() || status.error().code() != Code::kUnavailable;
@@ -143,7 +143,7 @@ class SqliteDatabase final : public Database {
         return ran;
       }
     }
-    Status committed = connection_->Execute("COMMIT");
+    Status committed = connection_->Control("COMMIT");
     if (!committed.ok()) {
       Fail(batch, ran, committed.error());
       return ran;
@@ -161,25 +161,25 @@ class SqliteDatabase final : public Database {
     if (!connection_) {
       FW_ASSIGN(connection_, Connection::Open(options_.path, kWriterCacheKib));
     }
-    Status begun = connection_->Execute("BEGIN IMMEDIATE");
+    Status begun = connection_->Control("BEGIN IMMEDIATE");
     if (!begun.ok()) connection_.reset();
     return begun;
   }
 
   // An error means that the whole transaction is lost; a body's own failure only shows in its request.
   Status RunOne(Request& request) {
-    FW_TRY(connection_->Execute("SAVEPOINT request"));
+    FW_TRY(connection_->Control("SAVEPOINT request"));
     SqliteTransaction tx(*connection_, request.account, known_, clock_.Now(), request.actor);
     request.status = (*request.body)(tx);
     if (tx.store_error()) return *tx.store_error();
     if (!connection_->InTransaction()) return Error(Code::kUnavailable, "the control store lost its transaction");
     if (!request.status.ok()) {
       known_.clear();
-      FW_TRY(connection_->Execute("ROLLBACK TO request"));
+      FW_TRY(connection_->Control("ROLLBACK TO request"));
     } else {
       request.after = tx.TakeAfterCommit();
     }
-    return connection_->Execute("RELEASE request");
+    return connection_->Control("RELEASE request");
   }
 
   // Takes the first `count` requests' changes back. A body's own error stays its answer.
@@ -191,7 +191,7 @@ class SqliteDatabase final : public Database {
       batch[i]->after.clear();
       if (batch[i]->status.ok()) batch[i]->status = error;
     }
-    if (connection_ && connection_->InTransaction()) (void)connection_->Execute("ROLLBACK");
+    if (connection_ && connection_->InTransaction()) (void)connection_->Control("ROLLBACK");
     // After an I/O error the connection starts afresh, so that service heals with the disk (decision 45).
     connection_.reset();
   }
