@@ -90,9 +90,9 @@ class Edge {
 
   // requests (edge_traffic.cc)
   Client* Find(const void* key);
-  policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain);
+  policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now);
   Verdict Denied(Client& client, std::string_view topic, policy::Refusal refusal, bool silent_ok);
-  void ForwardReport(Client& client, std::string_view payload);
+  void ForwardReport(Client& client, std::string_view payload, std::int64_t now);
   void MarkDirty(Client& client);
   void EmitRefused(const report::RefusedFrame& frame);
 

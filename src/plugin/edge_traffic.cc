@@ -15,8 +15,7 @@ void Edge::MarkDirty(Client& client) {
 }
 
 /// The last topic's answer again, or a new one.
-policy::Refusal Edge::AskPublish(Client& client, std::string_view topic, bool retain) {
-  std::int64_t now = clock_.NowMs();
+policy::Refusal Edge::AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now) {
   if (client.topic_generation == policies_.generation() && now < client.topic_until_ms &&
       client.topic_retain == retain && client.topic == topic) {
     return client.topic_refusal;
@@ -45,30 +44,32 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
     return client->rights->CanPublish(topic, retain, Now()) == policy::Refusal::kNone ? Verdict::kAllow
                                                                                      : Verdict::kDeny;
   }
-  RollBucketIfDue(clock_.NowMs());
+  std::int64_t monotonic = clock_.MonotonicMs();  // read once: this is the hot path
+  std::int64_t now = clock_.EventMs(monotonic);
+  RollBucketIfDue(now);
   MarkDirty(*client);
   if (payload.size() > options_.max_payload_bytes) {
     client->reason = report::DisconnectReason::kClientError;
     return Verdict::kClose;
   }
-  if (!client->rate.Take(clock_.MonotonicMs())) {
+  if (!client->rate.Take(monotonic)) {
     ++client->counts.messages_discarded;
     return Verdict::kDeny;
   }
-  policy::Refusal refusal = AskPublish(*client, topic, retain);
+  policy::Refusal refusal = AskPublish(*client, topic, retain, now);
   if (refusal != policy::Refusal::kNone) return Denied(*client, topic, refusal, client->protocol == 5 && qos > 0);
   if (retain && !uses_.Retain(client->fingerprint, topic, payload.empty())) {
     ++client->counts.messages_discarded;
     return Verdict::kDeny;
   }
   client->counts.AddSent(payload.size());
-  if (client->topic_is_report) ForwardReport(*client, payload);
+  if (client->topic_is_report) ForwardReport(*client, payload, now);
   return Verdict::kAllow;
 }
 
-void Edge::ForwardReport(Client& client, std::string_view payload) {
+void Edge::ForwardReport(Client& client, std::string_view payload, std::int64_t now) {
   report::ReportFrame frame;
-  frame.event_time_ms = clock_.NowMs();
+  frame.event_time_ms = now;
   frame.format = client.report_topic.format;
   frame.flags = client.report_foreign ? report::ReportFrame::kForeignThing : 0;
   if (uses_.ReadsAnswers(client.fingerprint)) frame.flags |= report::ReportFrame::kAnswerSubscribed;

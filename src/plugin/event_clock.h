@@ -14,6 +14,8 @@ class EventClock {
 
   std::int64_t MonotonicMs() const { return clock_.MonotonicMillis(); }
   std::int64_t NowMs() const { return MonotonicMs() + offset_ms_; }
+  /// Event time of a monotonic reading, for callers that need both.
+  std::int64_t EventMs(std::int64_t monotonic_ms) const { return monotonic_ms + offset_ms_; }
 
   /// Once a second: compares with the wall clock. Returns the step in milliseconds when it was over a second, else 0;
   /// smaller differences (slewing) are followed by at most 10 ms a call, so that time never goes back.
