@@ -184,7 +184,8 @@ void KeyStore::Used(std::string_view id) {
     if (std::abs(ToMillis(now) - found->second.used_millis) < kUseResolutionMillis) return;
     found->second.used_millis = ToMillis(now);
   }
-  Status written = state_->store.Write("system", [&](store::Transaction& tx) { return tx.Put(kUses, id, EncodeTime(now)); });
+  Status written =
+      state_->store.Write("system", [&](store::Transaction& tx) { return tx.Put(kUses, id, EncodeTime(now)); });
   if (!written.ok()) log::Warning("access_key_use_not_written", {{"error", written.error().ToString()}});
 }
 

@@ -104,8 +104,8 @@ std::string CanonicalHeaderValue(const HttpCall& call, std::string_view name) {
 }
 
 std::size_t CountHeader(const HttpCall& call, std::string_view name) {
-  return static_cast<std::size_t>(std::count_if(call.headers.begin(), call.headers.end(),
-                                                [name](const auto& header) { return LowerCase(header.first) == name; }));
+  auto named = [name](const auto& header) { return LowerCase(header.first) == name; };
+  return static_cast<std::size_t>(std::count_if(call.headers.begin(), call.headers.end(), named));
 }
 
 std::string CanonicalRequest(const SignatureClaim& claim, const HttpCall& call) {

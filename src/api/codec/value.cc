@@ -111,7 +111,7 @@ Value Value::Member(std::string_view name, bool required) const {
 std::size_t Value::ListSize(const SizeRule& rule) const {
   if (!present_) return 0;
   // A form cannot tell an empty list from an empty text.
-  if (node_ && Node(node_)->is_string() && Node(node_)->get_ref<const std::string&>().empty() && input_->IsForm()) return 0;
+  if (input_->IsForm() && node_ && Node(node_)->is_string() && Text("a list").empty()) return 0;
   if (!node_ || !Node(node_)->is_array()) {
     Fail("must be a list");
     return 0;

@@ -61,8 +61,13 @@ constexpr Row kTable[] = {
     {Code::kInternal, {{"InternalFailureException", 500}}, {{"InternalError", 500}}},
 };
 
+std::span<const Candidate> CandidatesOf(const Row& row, ErrorForm form) {
+  return form == ErrorForm::kJson ? std::span<const Candidate>(row.json) : std::span<const Candidate>(row.xml);
+}
+
 bool Lists(const OperationInfo* operation, std::string_view exception) {
-  return operation && std::find(operation->errors.begin(), operation->errors.end(), exception) != operation->errors.end();
+  return operation &&
+         std::find(operation->errors.begin(), operation->errors.end(), exception) != operation->errors.end();
 }
 
 /// Exceptions that any call may get, whatever the model's list says.
@@ -91,8 +96,7 @@ const std::string_view* Asked(const Error& error, const OperationInfo* operation
 
 int StatusOf(std::string_view exception, ErrorForm form, int fallback) {
   for (const Row& row : kTable) {
-    auto candidates = form == ErrorForm::kJson ? std::span<const Candidate>(row.json) : std::span<const Candidate>(row.xml);
-    for (const Candidate& candidate : candidates) {
+    for (const Candidate& candidate : CandidatesOf(row, form)) {
       if (candidate.exception == exception) return candidate.status;
     }
   }
@@ -105,7 +109,7 @@ ApiError ExceptionOf(const Error& error, const OperationInfo* operation, ErrorFo
   const Row* row = std::find_if(std::begin(kTable), std::end(kTable),
                                 [&](const Row& candidate) { return candidate.code == error.code(); });
   if (row == std::end(kTable)) row = std::end(kTable) - 1;
-  auto candidates = form == ErrorForm::kJson ? std::span<const Candidate>(row->json) : std::span<const Candidate>(row->xml);
+  auto candidates = CandidatesOf(*row, form);
   while (candidates.back().exception.empty()) candidates = candidates.first(candidates.size() - 1);
   ApiError chosen = Choose(candidates, form == ErrorForm::kJson ? kInvalidJson : kInvalidXml, error.code(), operation);
   if (const std::string_view* asked = Asked(error, operation)) return {*asked, StatusOf(*asked, form, chosen.status)};

@@ -29,7 +29,9 @@ std::string_view QueryOf(std::string_view target) {
 }
 
 /// The query protocol lives at the root.
-bool IsQueryProtocol(const http::Request& request) { return PathOf(request.target).find_first_not_of('/') == std::string_view::npos; }
+bool IsQueryProtocol(const http::Request& request) {
+  return PathOf(request.target).find_first_not_of('/') == std::string_view::npos;
+}
 
 const std::string* Find(const std::vector<NameValue>& members, std::string_view name) {
   for (const auto& [key, value] : members) {
