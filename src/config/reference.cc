@@ -26,7 +26,9 @@ std::string Rules(const OptionSpec& option) {
   constexpr OptionSpec kUnbounded{};
   if (!option.choices.empty()) {
     std::string rules = "one of";
-    for (std::string_view choice : SplitAt(option.choices, '|')) rules += " `" + std::string(choice) + "`";
+    for (std::string_view choice : SplitAt(option.choices, '|')) {
+      if (!choice.empty()) rules += " `" + std::string(choice) + "`";
+    }
     return rules;
   }
   if (option.min == kUnbounded.min && option.max == kUnbounded.max) return {};
