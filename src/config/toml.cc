@@ -5,6 +5,7 @@
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
+#define TOML_ASSERT(condition) static_cast<void>(0)  // outside input never ends the process
 #define TOML_ENABLE_WINDOWS_COMPAT 0
 #define TOML_FLOAT_CHARCONV 1  // else it pulls streams and locales into the agent: 400 kB
 #define TOML_INT_CHARCONV 1
@@ -79,6 +80,14 @@ class Flattener {
 Result<TomlDocument> ParseToml(std::string_view text, std::string_view source) {
   if (text.size() > kMaxBytes) {
     return Error(Code::kInvalidArgument, std::string(source) + ": larger than 1 MiB");
+  }
+  // TOML allows neither; the library asserts on some of them instead of saying so.
+  std::uint32_t line = 1;
+  for (unsigned char c : text) {
+    line += c == '\n';
+    if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
+      return Error(Code::kInvalidArgument, std::string(source) + ":" + std::to_string(line) + ": a control character");
+    }
   }
   toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
