@@ -10,6 +10,13 @@
 namespace fleetward::alarms {
 namespace {
 
+template <class Member, class Value>
+ViolationFilter With(Member member, Value value) {
+  ViolationFilter filter;
+  filter.*member = value;
+  return filter;
+}
+
 class AlarmQueryTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -70,13 +77,13 @@ TEST_F(AlarmQueryTest, PagesWalkEverythingOnceNewestFirst) {
 }
 
 TEST_F(AlarmQueryTest, Filters) {
-  EXPECT_EQ(query_.Events({.thing = model::ThingName("even")}, start_, end_, "", 100)->items.size(), 5U);
-  EXPECT_EQ(query_.Active({.profile = model::SecurityProfileName("Q")}, "", 100)->items.size(), 0U);
-  EXPECT_EQ(query_.Active({.suppressed = true}, "", 100)->items.size(), 1U);
-  EXPECT_EQ(query_.Active({.suppressed = false}, "", 100)->items.size(), 9U);
-  EXPECT_EQ(query_.Active({.criteria_type = model::CriteriaType::kStatistical}, "", 100)->items.size(), 0U);
+  EXPECT_EQ(query_.Events(With(&ViolationFilter::thing, model::ThingName("even")), start_, end_, "", 100)->items.size(), 5U);
+  EXPECT_EQ(query_.Active(With(&ViolationFilter::profile, model::SecurityProfileName("Q")), "", 100)->items.size(), 0U);
+  EXPECT_EQ(query_.Active(With(&ViolationFilter::suppressed, true), "", 100)->items.size(), 1U);
+  EXPECT_EQ(query_.Active(With(&ViolationFilter::suppressed, false), "", 100)->items.size(), 9U);
+  EXPECT_EQ(query_.Active(With(&ViolationFilter::criteria_type, model::CriteriaType::kStatistical), "", 100)->items.size(), 0U);
   ASSERT_TRUE(verifications_.Put("me", Id128{4, 4}, {model::VerificationState::kFalsePositive, ""}).ok());
-  EXPECT_EQ(query_.Active({.verification = model::VerificationState::kFalsePositive}, "", 100)->items.size(), 1U);
+  EXPECT_EQ(query_.Active(With(&ViolationFilter::verification, model::VerificationState::kFalsePositive), "", 100)->items.size(), 1U);
   EXPECT_TRUE(query_.Known(Id128{4, 4}, clock_.Now()).value());
   EXPECT_FALSE(query_.Known(Id128{99, 4}, clock_.Now()).value());
 }

@@ -1,0 +1,265 @@
+#include "shard.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "fleetward/alarms/alarm_query.h"
+#include "fleetward/crypto/digest.h"
+#include "fleetward/report/record.h"
+#include "fleetward/store/memory_store.h"
+#include "fleetward/telemetry/query.h"
+
+namespace fleetward::ingest {
+namespace {
+
+constexpr std::int64_t kStart = 1'700'000'100'000;  // a multiple of 10 s
+const model::EntityId kThing{0x1234, 0x5678};
+
+std::array<std::uint8_t, 32> Sha256(std::string_view bytes) {
+  std::string digest = crypto::Sha256(bytes);
+  std::array<std::uint8_t, 32> out{};
+  std::copy(digest.begin(), digest.end(), out.begin());
+  return out;
+}
+
+class CollectingAnswers : public AnswerSink {
+ public:
+  void Send(const std::string& topic, std::string_view payload) override { sent.emplace_back(topic, payload); }
+  std::vector<std::pair<std::string, std::string>> sent;
+};
+
+/// The parts of one shard that survive a crash, and the shard itself, which does not.
+class ShardTest : public testing::Test {
+ protected:
+  ShardTest() { Boot(); }
+
+  void Boot() {
+    ShardOptions options;
+    options.engine.account = model::AccountId("123456789012");
+    options.engine.sha256 = Sha256;
+    options.engine.bucket_seconds = 10;
+    options.admission.min_report_interval_seconds = 0;
+    shard_ = std::make_unique<Shard>(
+        options, *blocks_, clock_, answers_,
+        [this](std::span<const notify::Publication> alerts) {
+          if (alerts_fail_) return Status(Error(Code::kUnavailable, "full"));
+          for (const auto& alert : alerts) ++alerts_[alert.message_id];
+          return Status();
+        },
+        [](const model::ViolationId&) { return model::VerificationState::kUnknown; }, counters_);
+    auto applied = telemetry::AppliedTable::Open(*blocks_, 1).value();
+    ASSERT_TRUE(shard_->Load(applied).ok());
+    LogBatch tail;
+    tail.first = applied.applied + 1;
+    for (std::size_t i = applied.applied; i < log_.size(); ++i) tail.Add(log_[i]);
+    shard_->Replay(tail);
+    applied_ = log_.size();
+    shard_->Start();
+  }
+
+  void Log(const Record& record) {
+    std::string bytes;
+    EncodeLogRecord(record, bytes);
+    log_.push_back(bytes);
+  }
+
+  void Deliver() {
+    auto batch = std::make_shared<LogBatch>();
+    batch->first = applied_ + 1;
+    for (std::size_t i = applied_; i < log_.size(); ++i) batch->Add(log_[i]);
+    applied_ = log_.size();
+    if (batch->size() > 0) shard_->Post(std::move(batch));
+    // Twice: the round that took the batch is over when the second question is answered.
+    shard_->Ask([](Shard&) {});
+    shard_->Ask([](Shard&) {});
+  }
+
+  /// The machine stops: what was not flushed is gone. The log is durable.
+  void Crash(bool flushed) {
+    if (flushed) {
+      ASSERT_TRUE(blocks_->Flush().ok());
+    }
+    blocks_->Crash();
+    auto lost = blocks_->NewView();
+    shard_.reset();     // its last checkpoint must not count
+    lost.reset();
+    blocks_->Crash();
+    Boot();
+  }
+
+  void Configure() {
+    ThingSetRecord thing;
+    thing.config.entity = kThing;
+    thing.config.name = model::ThingName("pump");
+    Log(thing);
+    ProfileSetRecord profile;
+    profile.config.profile.name = model::SecurityProfileName("P");
+    profile.config.profile.alert_targets["SNS"] = {"arn:aws:sns:us-east-1:123456789012:T", "r"};
+    model::Behavior behavior;
+    behavior.name = model::BehaviorName("few");
+    behavior.metric = "aws:num-listening-tcp-ports";
+    model::BehaviorCriteria criteria;
+    criteria.comparison_operator = model::ComparisonOperator::kLessThan;
+    criteria.value = model::Count{5};
+    criteria.duration_seconds = 10;
+    behavior.criteria = criteria;
+    profile.config.profile.behaviors.push_back(behavior);
+    profile.config.definition_versions = {1};
+    profile.config.targets.push_back({model::ProfileTarget::Kind::kAllThings, {}});
+    Log(profile);
+  }
+
+  void Report(std::int64_t at_ms, std::int64_t ports, std::uint64_t id, std::uint64_t hash = 1) {
+    report::MetricReport report;
+    report.report_id = id;
+    report.tcp.listed = true;
+    report.tcp.total = ports;
+    std::string body;
+    report::EncodeRecord(report, body);
+    Log(ReportRecord{kThing, "pump", at_ms, ReportRecord::kRegistered | ReportRecord::kAnswer, hash, "", body});
+  }
+
+  std::size_t Stored() {
+    telemetry::Query query(*blocks_, {&shard_->recorder()});
+    telemetry::SeriesQuery series;
+    series.entity = kThing;
+    series.key = {model::IdOf(model::BuiltinMetric::kNumListeningTcpPorts), 0};
+    series.start = FromMillis(0);
+    series.end = FromMillis(kStart * 2);
+    return query.Series(series)->points.size();
+  }
+  std::size_t Active() {
+    alarms::VerificationBook book(*control_, clock_);
+    return alarms::AlarmQuery(*blocks_, book).Active({}, "", 10)->items.size();
+  }
+  std::size_t Events() {
+    alarms::VerificationBook book(*control_, clock_);
+    return alarms::AlarmQuery(*blocks_, book).Events({}, FromMillis(0), FromMillis(kStart * 2), "", 10)->items.size();
+  }
+
+  ManualClock clock_{FromMillis(kStart)};
+  CounterRegistry counters_;
+  CollectingAnswers answers_;
+  std::unique_ptr<store::MemoryDatabase> database_ = store::MemoryDatabase::Create(clock_);
+  std::unique_ptr<store::ControlStore> control_ = database_->Account(model::AccountId("123456789012"));
+  std::unique_ptr<store::MemoryBlockStore> blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
+  std::vector<std::string> log_;
+  std::size_t applied_ = 0;
+  std::map<Id128, int> alerts_;
+  bool alerts_fail_ = false;
+  std::unique_ptr<Shard> shard_;
+};
+
+TEST_F(ShardTest, AReportBecomesTelemetryAnAlarmAnAlertAndAnAnswer) {
+  Configure();
+  Report(kStart + 1000, 9, 1);
+  Deliver();
+  EXPECT_EQ(Stored(), 1U);
+  EXPECT_EQ(Active(), 1U);
+  EXPECT_EQ(alerts_.size(), 1U);
+  ASSERT_EQ(answers_.sent.size(), 1U);
+  EXPECT_EQ(answers_.sent[0].first, "$aws/things/pump/defender/metrics/json/accepted");
+  Report(kStart + 2000, 2, 2);
+  Deliver();
+  EXPECT_EQ(Active(), 0U);
+  EXPECT_EQ(Events(), 2U);
+  EXPECT_EQ(alerts_.size(), 2U);
+}
+
+TEST_F(ShardTest, ADuplicateIsAcceptedAgainAndNotCounted) {  // D14
+  Configure();
+  Report(kStart + 1000, 2, 1);
+  Report(kStart + 1500, 2, 1);
+  Report(kStart + 2000, 2, 1, 99);  // the same id with another body is another report
+  Deliver();
+  EXPECT_EQ(answers_.sent.size(), 3U);
+  EXPECT_EQ(Stored(), 2U);
+}
+
+TEST_F(ShardTest, ACrashAnywhereLosesNothingAndDoublesNothing) {
+  for (bool flushed : {false, true}) {
+    for (std::size_t crash_after = 1; crash_after <= 6; ++crash_after) {
+      blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
+      log_.clear();
+      alerts_.clear();
+      applied_ = 0;
+      shard_.reset();
+      blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
+      Boot();
+      std::size_t step = 0;
+      auto next = [&] {
+        Deliver();
+        if (++step == crash_after) Crash(flushed);
+      };
+      Configure();
+      next();
+      for (int i = 0; i < 5; ++i) {
+        Report(kStart + 1000 * (i + 1), i % 2 == 0 ? 9 : 2, static_cast<std::uint64_t>(i + 1));
+        next();
+      }
+      EXPECT_EQ(Stored(), 5U) << crash_after << flushed;
+      EXPECT_EQ(Active(), 1U) << crash_after << flushed;
+      EXPECT_EQ(Events(), 5U) << crash_after << flushed;
+      EXPECT_EQ(alerts_.size(), 5U) << crash_after << flushed;
+    }
+  }
+}
+
+TEST_F(ShardTest, AnAlertThatCannotBeQueuedHoldsTheCheckpointBack) {
+  Configure();
+  alerts_fail_ = true;
+  Report(kStart + 1000, 9, 1);
+  Deliver();
+  EXPECT_TRUE(alerts_.empty());
+  Crash(true);
+  alerts_fail_ = false;
+  Deliver();
+  clock_.Advance(Millis(1000));
+  Report(kStart + 2000, 9, 2);
+  Deliver();
+  EXPECT_EQ(alerts_.size(), 1U);
+}
+
+TEST_F(ShardTest, CloudCountsAreOneDatumABucket) {  // D41
+  Configure();
+  CountsRecord counts;
+  counts.entity = kThing;
+  counts.thing = "pump";
+  counts.bucket_ms = kStart;
+  counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+  counts.messages_sent = 3;
+  Log(counts);
+  counts.messages_sent = 4;
+  Log(counts);
+  Log(WatermarkRecord{kStart + 10'000});
+  Deliver();
+  telemetry::Query query(*blocks_, {&shard_->recorder()});
+  telemetry::SeriesQuery series;
+  series.entity = kThing;
+  series.key = {model::IdOf(model::BuiltinMetric::kNumMessagesSent), 0};
+  series.end = FromMillis(kStart * 2);
+  auto page = query.Series(series).value();
+  ASSERT_EQ(page.points.size(), 1U);
+  EXPECT_EQ(page.points[0].value, model::MetricValue(model::Count{7}));
+  EXPECT_EQ(page.points[0].time, FromMillis(kStart + 10'000));
+}
+
+TEST_F(ShardTest, WhatTheRegistryNoLongerHasIsRemovedAtTheNextStart) {
+  Configure();
+  Report(kStart + 1000, 9, 1);
+  Deliver();
+  EXPECT_EQ(Active(), 1U);
+  Log(ConfigBeginRecord{});
+  ThingSetRecord thing;
+  thing.config.entity = kThing;
+  thing.config.name = model::ThingName("pump");
+  Log(thing);
+  Log(ConfigEndRecord{kStart + 2000});
+  Deliver();
+  EXPECT_EQ(Active(), 0U);  // its profile was deleted
+  shard_->Ask([](Shard& s) { EXPECT_TRUE(s.Describe(kThing).behaviors.empty()); });
+}
+
+}  // namespace
+}  // namespace fleetward::ingest
