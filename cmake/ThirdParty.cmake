@@ -30,8 +30,6 @@ if(NOT FLEETWARD_AGENT_ONLY)
   third_lib(json)  # nlohmann-json, header only
   third_lib(simdjson simdjson)
   third_lib(cli11)
-  find_package(spdlog REQUIRED)
-  third_lib(spdlog spdlog::spdlog)
   find_package(GTest)
   if(GTest_FOUND)
     third_lib(gtest GTest::gtest GTest::gmock GTest::gtest_main)

@@ -80,10 +80,7 @@ class ShardTest : public testing::Test {
     if (flushed) {
       ASSERT_TRUE(blocks_->Flush().ok());
     }
-    blocks_->Crash();
-    auto lost = blocks_->NewView();
-    shard_.reset();     // its last checkpoint must not count
-    lost.reset();
+    shard_.reset();  // ends with a checkpoint, which is lost as well
     blocks_->Crash();
     Boot();
   }
@@ -180,10 +177,8 @@ TEST_F(ShardTest, ADuplicateIsAcceptedAgainAndNotCounted) {  // D14
 TEST_F(ShardTest, ACrashAnywhereLosesNothingAndDoublesNothing) {
   for (bool flushed : {false, true}) {
     for (std::size_t crash_after = 1; crash_after <= 6; ++crash_after) {
-      blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
       log_.clear();
       alerts_.clear();
-      applied_ = 0;
       shard_.reset();
       blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
       Boot();
