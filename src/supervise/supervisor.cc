@@ -70,10 +70,32 @@ RunPaths::RunPaths(const std::string& data_dir)
       broker_config(run_dir + "/mosquitto.conf"),
       broker_state(data_dir + "/broker") {}
 
+Result<Fd> LockFolder(const std::string& data_dir) {
+  FW_TRY(MakeDirs(data_dir, 0755));
+  std::string path = data_dir + "/supervisor.pid";
+  for (;;) {
+    Fd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!lock.valid()) return ErrnoError(errno, "opening " + path);
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+      auto text = ReadFile(path, 64);
+      std::string pid = text.ok() ? text->substr(0, text->find('\n')) : "unknown";
+      return Error(Code::kConflict, data_dir + " is in use by another fleetward (pid " + pid + ")");
+    }
+    // One that ended meanwhile may have removed the file that was locked here.
+    struct stat opened {}, present {};
+    if (::fstat(lock.get(), &opened) != 0) return ErrnoError(errno, "looking at " + path);
+    if (::stat(path.c_str(), &present) != 0 || opened.st_ino != present.st_ino) continue;
+    std::string pid = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+      return ErrnoError(errno, "writing " + path);
+    }
+    return lock;
+  }
+}
+
 struct Supervisor::State {
   explicit State(SupervisorOptions given) : options(std::move(given)), paths(options.data_dir) {}
 
-  Status Lock();
   void EndLeftovers();
   Status WriteFiles();
   Status Start(Child& child, const Launch& launch);
@@ -90,7 +112,6 @@ struct Supervisor::State {
   SupervisorOptions options;
   RunPaths paths;
   SystemClock clock;
-  Fd lock;
   Fd signals;
   Fd broker_out;
   std::optional<Identity> identity;
@@ -98,23 +119,6 @@ struct Supervisor::State {
   Child server;
   std::unique_ptr<ReasonRelay> relay;
 };
-
-Status Supervisor::State::Lock() {
-  FW_TRY(MakeDirs(options.data_dir, 0755));
-  std::string path = options.data_dir + "/supervisor.pid";
-  lock = Fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!lock.valid()) return ErrnoError(errno, "opening " + path);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    auto text = ReadFile(path, 64);
-    std::string pid = text.ok() ? text->substr(0, text->find('\n')) : "unknown";
-    return Error(Code::kConflict, options.data_dir + " is in use by another fleetward (pid " + pid + ")");
-  }
-  std::string pid = std::to_string(::getpid()) + "\n";
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-    return ErrnoError(errno, "writing " + path);
-  }
-  return {};
-}
 
 /// Never two brokers (D44): what a killed supervisor started is found by pid and start time.
 void Supervisor::State::EndLeftovers() {
@@ -264,7 +268,7 @@ Supervisor::Supervisor(std::unique_ptr<State> state) : state_(std::move(state)) 
 Supervisor::~Supervisor() {
   State& state = *state_;
   if (state.broker.pid != 0 || state.server.pid != 0) state.Stop();
-  if (state.lock.valid()) ::unlink((state.options.data_dir + "/supervisor.pid").c_str());
+  if (state.options.lock.valid()) ::unlink((state.options.data_dir + "/supervisor.pid").c_str());
 }
 
 Result<std::unique_ptr<Supervisor>> Supervisor::Prepare(SupervisorOptions options) {
@@ -272,12 +276,14 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Prepare(SupervisorOptions option
   const std::string& dir = state->options.data_dir;
   state->broker = Child{"mosquitto", dir + "/broker.pid", state->paths.run_dir + "/broker.mark"};
   state->server = Child{"server", dir + "/server.pid", state->paths.run_dir + "/server.mark"};
-  FW_TRY(state->Lock());
   std::unique_ptr<Supervisor> supervisor(new Supervisor(std::move(state)));
   State& s = *supervisor->state_;
   s.EndLeftovers();
   for (const MqttListener& listener : s.options.broker.listeners) {
     FW_TRY(CheckPortFree(listener.address, listener.port, "mqtt.listen"));
+  }
+  for (const PortClaim& claim : s.options.server_ports) {
+    FW_TRY(CheckPortFree(claim.address, claim.port, claim.setting));
   }
   std::vector<std::string> needed{s.options.data_dir, s.options.broker.plugin_file};
   if (!s.options.server_command.empty() && s.options.server_command[0].find('/') != std::string::npos) {

@@ -60,7 +60,11 @@ class SupervisorTest : public testing::Test {
     pid_ = ::fork();
     ASSERT_GE(pid_, 0);
     if (pid_ > 0) return;
-    auto supervisor = Supervisor::Prepare(Options());
+    SupervisorOptions options = Options();
+    auto lock = LockFolder(options.data_dir);
+    if (!lock.ok()) ::_exit(2);
+    options.lock = std::move(lock).value();
+    auto supervisor = Supervisor::Prepare(std::move(options));
     if (!supervisor.ok()) ::_exit(3);
     ::_exit((*supervisor)->Run().ok() ? 0 : 4);
   }
@@ -109,7 +113,7 @@ TEST_F(SupervisorTest, EitherChildIsRestartedAlone) {
 TEST_F(SupervisorTest, ASecondSupervisorIsKeptOutByNamingTheFirst) {
   Up();
   ASSERT_TRUE(Eventually([&] { return BothRun(); }));
-  auto second = Supervisor::Prepare(Options());
+  auto second = LockFolder(dir_ + "/data");
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code(), Code::kConflict);
   EXPECT_NE(second.error().message().find("pid " + std::to_string(pid_)), std::string::npos);

@@ -26,6 +26,12 @@ int main(int argc, char** argv) {
   }
   if (i < args.size()) options.server_command.assign(args.begin() + static_cast<std::ptrdiff_t>(i) + 1, args.end());
   options.broker_line = [](std::string_view line) { std::cout << line << std::endl; };
+  auto lock = LockFolder(options.data_dir);
+  if (!lock.ok()) {
+    std::cerr << lock.error().ToString() << std::endl;
+    return 1;
+  }
+  options.lock = std::move(lock).value();
   auto supervisor = Supervisor::Prepare(std::move(options));
   if (!supervisor.ok()) {
     std::cerr << supervisor.error().message() << std::endl;

@@ -70,6 +70,18 @@ Result<std::vector<std::string>> ServerCommand(const UpArguments& arguments, con
   return command;
 }
 
+Result<std::vector<supervise::PortClaim>> ServerPorts(const config::ServerOptions& options) {
+  std::vector<supervise::PortClaim> claims;
+  const std::pair<const char*, const std::string*> listeners[] = {{"api.listen", &options.api_listen},
+                                                                 {"metrics.listen", &options.metrics_listen}};
+  for (const auto& [setting, text] : listeners) {
+    if (text->empty()) continue;
+    FW_ASSIGN(auto listen, config::ParseHostPort(*text));
+    claims.push_back({listen.host, listen.port, setting});
+  }
+  return claims;
+}
+
 Result<supervise::SupervisorOptions> Prepare(const UpArguments& arguments, const config::ServerOptions& options) {
   SystemClock clock;
   FW_ASSIGN(auto ca, crypto::CertificateAuthority::OpenOrCreate(".", clock.Now()));
@@ -98,6 +110,7 @@ Result<supervise::SupervisorOptions> Prepare(const UpArguments& arguments, const
       {"report_for_others", options.ingest_report_for_others ? "true" : "false"},
   };
   FW_ASSIGN(supervisor.server_command, ServerCommand(arguments, options));
+  FW_ASSIGN(supervisor.server_ports, ServerPorts(options));
   supervisor.user = geteuid() == 0 ? kUser : "";
   supervisor.broker_line = [](std::string_view line) {
     // Connects and disconnects are in the connection history; faults belong before the operator's eyes.
@@ -128,7 +141,9 @@ Status Up(UpArguments arguments) {
   }
   std::string data = Absolute(arguments.data);
   FW_TRY(EnterFolder(data));
+  FW_ASSIGN(Fd lock, supervise::LockFolder(data));
   FW_ASSIGN(auto prepared, Prepare(arguments, options));
+  prepared.lock = std::move(lock);
   FW_ASSIGN(auto supervisor, supervise::Supervisor::Prepare(std::move(prepared)));
   unlink("endpoint.json");  // stale: written again once everything serves
   std::fprintf(stderr, "Fleetward starts. Data folder: %s\n", data.c_str());

@@ -8,14 +8,28 @@
 #include <string_view>
 #include <vector>
 
+#include "fleetward/base/file.h"
 #include "fleetward/base/result.h"
 #include "fleetward/supervise/broker_config.h"
 
 namespace fleetward::supervise {
 
+/// A port that the server will listen on: looked at before anything is started.
+struct PortClaim {
+  std::string address;
+  std::uint16_t port = 0;
+  std::string setting;  // its name for `--set`
+};
+
+/// Takes a data folder for this process until the descriptor is closed; supervisor.pid then holds the pid. To be called
+/// before anything in the folder is touched. Errors: kConflict (another supervisor runs; names its pid), kIo.
+Result<Fd> LockFolder(const std::string& data_dir);
+
 struct SupervisorOptions {
   /// Holds supervisor.pid, server.pid, broker.pid, run/ (0700: sockets, secret), broker/ (the broker's state).
   std::string data_dir;
+  /// From LockFolder(data_dir).
+  Fd lock;
   /// control_socket, state_folder and the plugin's socket, secret and snapshot options are filled in by the
   /// supervisor: see RunPaths.
   BrokerConfig broker;
@@ -26,6 +40,7 @@ struct SupervisorOptions {
   std::string user = "fleetward";
   /// Descriptors that both children may open: raised as far as the hard limit allows.
   std::uint64_t open_files = 65536;
+  std::vector<PortClaim> server_ports;
   /// Each line that the broker prints.
   std::function<void(std::string_view)> broker_line;
 };
@@ -45,9 +60,8 @@ struct RunPaths {
 
 class Supervisor {
  public:
-  /// Takes the lock, ends what a killed supervisor left behind, checks the ports, writes secret and configuration.
-  /// Errors: kConflict (another supervisor runs; names its pid), kUnavailable (port in use; names the process and the
-  /// setting), kIo.
+  /// Ends what a killed supervisor left behind, checks the ports, writes secret and configuration. Errors: kUnavailable
+  /// (port in use; names the process and the setting), kIo.
   static Result<std::unique_ptr<Supervisor>> Prepare(SupervisorOptions options);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
