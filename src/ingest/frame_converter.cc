@@ -53,7 +53,13 @@ FrameConverter::FrameConverter(const registry::Directory& directory, AnswerSink&
       dropped_reports_(counters.AddCounter("fleetward_edge_dropped_reports_total",
                                            "Reports that the broker's buffer could not keep.")),
       dropped_counters_(counters.AddCounter("fleetward_edge_dropped_counters_total",
-                                            "Counter records that the broker's buffer could not keep.")) {}
+                                            "Counter records that the broker's buffer could not keep.")) {
+  for (std::size_t i = 0; i < refusals_.size(); ++i) {
+    std::string label = "reason=\"" + std::string(report::RefusalReasonName(report::RefusalReason(i))) + "\"";
+    refusals_[i] = &counters.AddCounter("fleetward_refusals_total", "Connections, publishes and subscriptions refused, "
+                                        "by reason.", label);
+  }
+}
 
 Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const Emit& emit) {
   FrameNews news;
@@ -187,6 +193,8 @@ Status FrameConverter::OnDisconnected(std::string_view body, const Emit& emit) {
 
 Status FrameConverter::OnRefused(std::string_view body, const Emit& emit) {
   FW_ASSIGN(report::RefusedFrame frame, report::DecodeRefused(body));
+  auto reason = static_cast<std::size_t>(frame.reason);
+  if (reason < refusals_.size()) refusals_[reason]->Add(frame.count);
   ConnectionRecord record;
   registry::ResolvedThing thing;
   if (!frame.client_id.empty()) {

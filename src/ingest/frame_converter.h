@@ -2,6 +2,7 @@
 // and go no further.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -56,6 +57,7 @@ class FrameConverter {
   Counter& malformed_;
   Counter& dropped_reports_;
   Counter& dropped_counters_;
+  std::array<Counter*, static_cast<std::size_t>(report::RefusalReason::kDenied) + 1> refusals_{};
 };
 
 }  // namespace fleetward::ingest
