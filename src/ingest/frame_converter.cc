@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/base/log.h"
@@ -13,9 +14,9 @@ namespace {
 
 constexpr std::size_t kMaxThingNameBytes = 128;
 
-// 64 bits over the payload as sent; stored, so it must never change. Only the sender itself could profit from a
+// 64 bits over a report's content; stored, so it must never change. Only the sender itself could profit from a
 // collision, and it can repeat a report anyway.
-std::uint64_t HashPayload(std::string_view payload) {
+std::uint64_t HashContent(std::string_view payload) {
   constexpr std::uint64_t kMultiplier = 0x9e3779b97f4a7c15ULL;
   std::uint64_t hash = payload.size() * kMultiplier;
   while (payload.size() >= 8) {
@@ -93,8 +94,16 @@ Status FrameConverter::OnReport(std::string_view body, const Emit& emit) {
     return {};
   }
   registry::ThingIdentity thing = directory_.Identify(frame.thing);
+  // A report that the agent repeats from its spool is the same report (D14, D15): the mark does not count.
+  auto spooled_at = std::exchange(report_.spooled_at_seconds, std::nullopt);
   body_.clear();
   report::EncodeRecord(report_, body_);
+  std::uint64_t hash = HashContent(body_);
+  if (spooled_at) {
+    report_.spooled_at_seconds = spooled_at;
+    body_.clear();
+    report::EncodeRecord(report_, body_);
+  }
   ReportRecord record;
   record.entity = thing.entity;
   record.thing = frame.thing;
@@ -102,7 +111,7 @@ Status FrameConverter::OnReport(std::string_view body, const Emit& emit) {
   record.flags = static_cast<std::uint8_t>(
       (thing.registered ? ReportRecord::kRegistered : 0) | (cbor ? ReportRecord::kCbor : 0) |
       ((frame.flags & report::ReportFrame::kAnswerSubscribed) != 0 ? ReportRecord::kAnswer : 0));
-  record.body_hash = HashPayload(frame.payload);
+  record.body_hash = hash;
   record.reporter = frame.fingerprint;
   record.body = body_;
   emit(record);

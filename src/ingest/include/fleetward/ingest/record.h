@@ -47,7 +47,7 @@ struct ReportRecord {
   std::string_view thing;
   std::int64_t time_ms = 0;
   std::uint8_t flags = 0;
-  std::uint64_t body_hash = 0;   // of the payload as sent (D14)
+  std::uint64_t body_hash = 0;   // of the content, spooled_at aside (D14)
   std::string_view reporter;     // certificate, raw SHA-256, or empty
   std::string_view body;
 };
