@@ -8,7 +8,7 @@ import cbor2
 import paho.mqtt.client as mqtt
 import pytest
 
-from support.device import Refused, Reporter, report
+from support.device import Device, Refused, Reporter, report
 from support.paths import REPORTS
 from support.processes import never, wait_for
 
@@ -236,18 +236,18 @@ def test_an_unregistered_device_is_watched_as_such(fw, certificate):
 
 
 def test_thing_names_at_the_edge_of_what_is_allowed(fw, certificate):
-    with Reporter(fw, certificate, "names", thing="x" * 128) as device:
-        device.listen("json")
-        assert device.ask(report(1))[0] == "accepted"
-    with Reporter(fw, certificate, "names", thing="x" * 129) as device:
-        sent = device.send(report(1))
-        if sent:  # rejected, or the topic refused
-            wait_for(lambda: device.answers() or device.ended or True, 2, "an answer")
-        assert not [a for a in device.answers() if a[0] == "accepted"]
-    with Reporter(fw, certificate, "unicode", thing="gerät-ünö") as device:
-        device.listen("json")
-        verdict, answer = device.ask(report(1))
-        assert verdict == "accepted" and answer["thingName"] == "gerät-ünö"
+    for name in ("x" * 128, "gerät-ünö", "with space"):
+        with Reporter(fw, certificate, name) as device:
+            device.listen("json")
+            verdict, answer = device.ask(report(1))
+            assert verdict == "accepted" and answer["thingName"] == name
+    with pytest.raises(Refused):
+        Device(fw, certificate, "x" * 129).close()
+    for name in ("x" * 129, "tab\there"):
+        with Reporter(fw, certificate, "names", thing=name) as device:
+            device.send(report(1))
+        fault = "too long or holds control characters"
+        wait_for(lambda: fault in fw.run("status", name, "--data", fw.data, check=False).stdout, 5, "the fault")
 
 
 def test_a_device_that_hears_no_answers_is_still_counted(fw, certificate):
