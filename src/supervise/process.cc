@@ -42,7 +42,9 @@ bool Become(const Identity& identity, bool bind_low_ports) {
 }
 
 /// In the child, between fork and exec; on failure errno goes through the pipe.
-[[noreturn]] void RunChild(const Launch& launch, pid_t parent, int report_fd, char* const* argv) {
+[[noreturn]] void RunChild(const Launch& launch, pid_t parent, int go_fd, int report_fd, char* const* argv) {
+  char go = 0;
+  if (::read(go_fd, &go, 1) != 1) ::_exit(1);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -89,7 +91,7 @@ std::set<std::string> ListeningInodes(std::uint16_t port) {
 
 }  // namespace
 
-Result<pid_t> StartProcess(const Launch& launch) {
+Result<pid_t> StartProcess(const Launch& launch, const std::function<Status(pid_t)>& before_exec) {
   std::vector<char*> argv;
   for (const std::string& word : launch.command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
@@ -97,11 +99,24 @@ Result<pid_t> StartProcess(const Launch& launch) {
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoError(errno, "making a pipe");
   Fd reader(pipe_fds[0]);
   Fd writer(pipe_fds[1]);
+  if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoError(errno, "making a pipe");
+  Fd go_reader(pipe_fds[0]);
+  Fd go_writer(pipe_fds[1]);
   pid_t parent = ::getpid();
   pid_t pid = ::fork();
   if (pid < 0) return ErrnoError(errno, "starting " + launch.command[0]);
-  if (pid == 0) RunChild(launch, parent, writer.get(), argv.data());
+  if (pid == 0) {
+    go_writer.Reset();  // else the child itself would keep the pipe open
+    RunChild(launch, parent, go_reader.get(), writer.get(), argv.data());
+  }
   writer.Reset();
+  Status before = before_exec ? before_exec(pid) : Status();
+  if (!before.ok()) {
+    go_writer.Reset();
+    ::waitpid(pid, nullptr, 0);
+    return std::move(before).error();
+  }
+  (void)!::write(go_writer.get(), "g", 1);
   int error = 0;
   ssize_t got = 0;
   do {

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,8 +28,9 @@ struct Launch {
   bool bind_low_ports = false;        // keeps the right to ports below 1024 after the change of user
 };
 
-/// Starts the child in a process group of its own. Error: kIo when it cannot be started (also when exec fails).
-Result<pid_t> StartProcess(const Launch& launch);
+/// Starts the child in a process group of its own. `before_exec` runs in the parent while the child still waits; when
+/// the parent dies in between, or it fails, the program never runs. Error: kIo when it cannot be started.
+Result<pid_t> StartProcess(const Launch& launch, const std::function<Status(pid_t)>& before_exec = {});
 
 /// A process as the kernel tells two of the same pid apart: by its start time (field 22 of /proc/PID/stat).
 struct ProcessMark {

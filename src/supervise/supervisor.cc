@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 
 #include "fleetward/base/clock.h"
 #include "fleetward/base/encoding.h"
@@ -55,6 +57,24 @@ void RaiseOpenFiles(std::uint64_t wanted) {
 Status PrivateDir(const std::string& path) {
   FW_TRY(MakeDirs(path, 0700));
   if (::chmod(path.c_str(), 0700) != 0) return ErrnoError(errno, "setting the mode of " + path);
+  return {};
+}
+
+/// Gives what root owns below `dir`, links themselves included, to the children's user.
+Status GiveTo(const Identity& identity, const std::string& dir) {
+  std::error_code error;
+  auto give = [&identity](const std::string& path) -> Status {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0 || status.st_uid != 0) return {};
+    if (::lchown(path.c_str(), identity.uid, identity.gid) == 0 || errno == ENOENT) return {};
+    return ErrnoError(errno, "changing the owner of " + path);
+  };
+  FW_TRY(give(dir));
+  std::filesystem::recursive_directory_iterator entries(dir, error);
+  for (; !error && entries != std::filesystem::recursive_directory_iterator(); entries.increment(error)) {
+    FW_TRY(give(entries->path().string()));
+  }
+  if (error) return ErrnoError(error.value(), "reading " + dir);
   return {};
 }
 
@@ -152,20 +172,17 @@ Status Supervisor::State::WriteFiles() {
   if (!identity) text += "user root\n";  // else the broker started as root would become its own package's user
   FW_TRY(WriteFileAtomic(paths.broker_config, text, 0600));
   if (!identity) return {};
-  for (const std::string& path : {paths.run_dir, paths.broker_state, paths.control_secret, paths.broker_config,
-                                  paths.broker_state + "/mosquitto.db", paths.snapshot}) {
-    if (::chown(path.c_str(), identity->uid, identity->gid) != 0 && errno != ENOENT) {
-      return ErrnoError(errno, "giving " + path + " to user " + options.user);
-    }
-  }
-  return {};
+  return GiveTo(*identity, options.data_dir);
 }
 
 Status Supervisor::State::Start(Child& child, const Launch& launch) {
-  FW_ASSIGN(child.pid, StartProcess(launch));
+  // The mark is there before the program runs: whenever this process is killed, the next one finds the child.
+  FW_ASSIGN(child.pid, StartProcess(launch, [&child](pid_t pid) -> Status {
+    auto mark = MarkOf(pid);
+    return mark ? WriteMark(child.mark_file, *mark) : Status();
+  }));
   child.started_ms = clock.MonotonicMillis();
   FW_TRY(WriteFileAtomic(child.pid_file, std::to_string(child.pid) + "\n"));
-  if (auto mark = MarkOf(child.pid)) FW_TRY(WriteMark(child.mark_file, *mark));
   log::Info("started", {{"process", child.name}, {"pid", child.pid}});
   return {};
 }

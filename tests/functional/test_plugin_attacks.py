@@ -373,7 +373,7 @@ def test_sigterm_ends_all_within_5_s_and_a_killed_supervisor_leaves_no_second_br
     edge.supervisor.kill()
     edge.supervisor.wait()
     edge.start_supervisor()
-    wait_for(lambda: edge.broker_pid() not in (0, broker))
+    wait_for(lambda: edge.broker_pid() not in (0, broker) and edge.listening())
     assert not is_running(broker)
     assert edge.mqtt("one").connect("t1") == 0
     start = time.monotonic()
@@ -403,3 +403,37 @@ def test_stock_clients(edge):
               "--key", key, "-i", "t1", "-q", "1"]
     subprocess.run(["mosquitto_pub", *common, "-t", REPORT.format("t1"), "-m", "{}"], check=True, timeout=20)
     wait_for(lambda: edge.server.of("report", thing="t1", client="t1"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or subprocess.run(["id", "fleetward"], capture_output=True).returncode != 0,
+                    reason="needs root and the user that scripts/bootstrap makes")
+def test_as_root_the_broker_runs_as_user_fleetward(certificates, monkeypatch):
+    import pwd
+    import shutil
+    import tempfile
+    user = pwd.getpwnam("fleetward")
+    folder = tempfile.mkdtemp()
+    os.chmod(folder, 0o755)
+    # The broker of this test reads its certificate as that user.
+    pki = shutil.copytree(certificates.ca.folder, f"{folder}/pki", symlinks=True)
+    os.chmod(pki, 0o755)  # pytest's own folders are for root alone
+    for name in ("broker.pem", "broker.key"):
+        os.chown(f"{pki}/{name}", user.pw_uid, user.pw_gid)
+    program = shutil.copy(f"{os.environ.get('FLEETWARD_BUILD', 'build/release')}/lib/fleetward_mosquitto.so", folder)
+    monkeypatch.setenv("FLEETWARD_TEST_USER", "fleetward")
+    edge = make_edge(folder, certificates)
+    edge.plugin, edge.pki, edge.ca_folder = program, pki, f"{pki}/cas"
+    (link,) = os.listdir(edge.ca_folder)
+    os.unlink(f"{edge.ca_folder}/{link}")
+    os.symlink(f"{pki}/ca.pem", f"{edge.ca_folder}/{link}")
+    try:
+        edge.server.start()
+        edge.snapshot()
+        edge.server.stop()  # its socket would take frames of its own user only
+        edge.start_supervisor()
+        wait_for(lambda: edge.broker_pid() and edge.listening(), what=open(f"{folder}/supervisor.log").read())
+        assert os.stat(f"/proc/{edge.broker_pid()}").st_uid == user.pw_uid
+        assert edge.mqtt("one").connect("t1") == 0
+    finally:
+        edge.stop()
+        shutil.rmtree(folder)

@@ -256,6 +256,8 @@ class EdgeUnderTest:
         self.server = Testd(self.run, f"{self.folder}/acked.json")
         self.members = {"policies": [ALLOW_ALL], "certificates": [], "things": []}
         self.clients = []
+        self.plugin, self.pki = f"{BUILD}/lib/fleetward_mosquitto.so", certificates.ca.folder
+        self.ca_folder = certificates.ca_folder
 
     def certificate(self, name, **members):
         number = list(self.certificates.ids).index(name)
@@ -276,12 +278,12 @@ class EdgeUnderTest:
         return self
 
     def start_supervisor(self):
-        broker = self.certificates.ca.folder + "/broker"
+        broker = self.pki + "/broker"
         options = [f"{key}={value}" for key, value in self.options.items()]
         self.log = open(f"{self.folder}/supervisor.log", "a")
         self.supervisor = subprocess.Popen(
-            [f"{BUILD}/bin/fleetward-supervise-testd", self.data, f"{BUILD}/lib/fleetward_mosquitto.so",
-             broker + ".pem", broker + ".key", self.certificates.ca_folder, f"127.0.0.1:{self.port}", *options],
+            [f"{BUILD}/bin/fleetward-supervise-testd", self.data, self.plugin, broker + ".pem", broker + ".key",
+             self.ca_folder, f"127.0.0.1:{self.port}", *options],
             stdout=self.log, stderr=self.log)
         wait_for(self.listening, what="the broker's port")
 

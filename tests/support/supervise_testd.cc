@@ -1,5 +1,6 @@
 // The supervisor with a real Mosquitto, without the rest of the server:
 // fleetward-supervise-testd DATA PLUGIN SERVER_CERT SERVER_KEY CA_FOLDER LISTEN [NAME=VALUE plugin option]… -- COMMAND…
+#include <cstdlib>
 #include <iostream>
 
 #include "fleetward/supervise/supervisor.h"
@@ -17,7 +18,8 @@ int main(int argc, char** argv) {
   auto listener = ParseMqttListener(args[5]);
   if (!listener.ok()) return 2;
   options.broker.listeners = {*listener};
-  options.user = "";
+  const char* user = std::getenv("FLEETWARD_TEST_USER");
+  options.user = user == nullptr ? "" : user;
   std::size_t i = 6;
   for (; i < args.size() && args[i] != "--"; ++i) {
     std::size_t equals = args[i].find('=');

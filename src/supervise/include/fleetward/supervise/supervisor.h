@@ -36,7 +36,7 @@ struct SupervisorOptions {
   std::string broker_program = "mosquitto";
   /// Argument vector of the server. It may find its sockets through RunPaths(data_dir).
   std::vector<std::string> server_command;
-  /// User for both children when started as root; empty: none.
+  /// User for both children when started as root; empty: none. What root owns in data_dir is given to that user.
   std::string user = "fleetward";
   /// Descriptors that both children may open: raised as far as the hard limit allows.
   std::uint64_t open_files = 65536;
