@@ -1,6 +1,7 @@
 #include "fleetward/telemetry/maintenance.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -116,7 +117,7 @@ class DayMerge {
       first = end;
     }
     progress.samples += order_.size();
-    last_ = {entity, source};
+    last_ = std::pair(entity, source);
     last_part_ = part;
     for (const std::string& key : keys_[s]) batch_.Delete(kFamilyHours, key);
     keys_[s].clear();
@@ -163,7 +164,7 @@ class DayMerge {
   std::size_t used_[kSourceCount] = {};
   std::vector<std::string> keys_[kSourceCount];
   std::vector<const Sample*> order_;
-  std::pair<model::EntityId, Source> last_{};
+  std::optional<std::pair<model::EntityId, Source>> last_;   // emitted last
   std::uint16_t last_part_ = 0;
   store::Batch batch_;
 };
@@ -198,17 +199,14 @@ Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint6
     cursor->Seek(TimeKey((day + 1) * kHoursPerDay));
   }
   FW_TRY(cursor->status());
-  FW_TRY(DropMerged());
+  FW_TRY(CompactMerged());
   return progress;
 }
 
-/// Gives the files of merged hours back without rewriting them.
-Status Maintenance::DropMerged() {
+/// Gives the space of merged hours back. Late samples may have come meanwhile: nothing is deleted here.
+Status Maintenance::CompactMerged() {
   for (std::uint32_t day : std::exchange(merged_days_, {})) {
-    bool empty = true;
-    std::string from = TimeKey(day * kHoursPerDay), until = TimeKey((day + 1) * kHoursPerDay);
-    FW_TRY(store_.Scan(kFamilyHours, from, until, [&](auto, auto) { return empty = false; }));
-    if (empty) FW_TRY(store_.DropRange(kFamilyHours, from, until));
+    FW_TRY(store_.CompactRange(kFamilyHours, TimeKey(day * kHoursPerDay), TimeKey((day + 1) * kHoursPerDay)));
   }
   return {};
 }

@@ -105,6 +105,7 @@ class MemoryStore : public MemoryBlockStore {
     batch.DeleteRange(family, from, until);
     return Write(batch);
   }
+  Status CompactRange(FamilyId, std::string_view, std::string_view) override { return {}; }
   Status Resume() override {
     std::lock_guard lock(mutex_);
     return full_ ? Status(Error(Code::kUnavailable, "the store is full")) : Status();

@@ -202,10 +202,15 @@ class RocksStore : public BlockStore {
     Batch rest;
     rest.DeleteRange(family, from, until);
     FW_TRY(Write(rest));
-    // The newest files are in a level from which files are not dropped; what is left of the range is rewritten away.
-    rocksdb::CompactRangeOptions compact;
-    compact.exclusive_manual_compaction = false;
-    rocksdb::Status compacted = db_->CompactRange(compact, families_[family], &begin, &end);
+    // The newest files are in a level from which files are not dropped.
+    return CompactRange(family, from, until);
+  }
+
+  Status CompactRange(FamilyId family, std::string_view from, std::string_view until) override {
+    rocksdb::Slice begin = ToSlice(from), end = ToSlice(until);
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    rocksdb::Status compacted = db_->CompactRange(options, families_[family], &begin, &end);
     return compacted.ok() ? Status() : Status(ToError(compacted, "compacting"));
   }
 

@@ -41,6 +41,7 @@ class Owned : public BlockStore {
   std::unique_ptr<View> NewView() const override { return store_->NewView(); }
   Status Flush() override { return store_->Flush(); }
   Status DropRange(FamilyId f, std::string_view a, std::string_view b) override { return store_->DropRange(f, a, b); }
+  Status CompactRange(FamilyId f, std::string_view a, std::string_view b) override { return store_->CompactRange(f, a, b); }
   Status Resume() override { return store_->Resume(); }
   std::uint64_t disk_bytes() const override { return store_->disk_bytes(); }
 

@@ -126,6 +126,9 @@ class BlockStore {
   /// once. Rows of the range that share a file with others are removed as well.
   virtual Status DropRange(FamilyId family, std::string_view from, std::string_view until) = 0;
 
+  /// Gives back the space of deleted rows of a key range; changes no row. Blocks; background work.
+  virtual Status CompactRange(FamilyId family, std::string_view from, std::string_view until) = 0;
+
   /// Tries to leave the read-only state after a background failure such as a full disk. Ok when writes work again or
   /// always did. Write calls it by itself, at most once a second.
   virtual Status Resume() = 0;

@@ -38,12 +38,12 @@ class Maintenance {
   void set_retention(Retention retention) { retention_ = retention; }
 
  private:
-  Status DropMerged();
+  Status CompactMerged();
 
   store::BlockStore& store_;
   std::function<LogPosition(SlabId)> saved_;
   Retention retention_;
-  std::set<std::uint32_t> merged_days_;   // whose hour files may be dropped
+  std::set<std::uint32_t> merged_days_;   // whose hours are mostly deleted rows now
 };
 
 }  // namespace fleetward::telemetry

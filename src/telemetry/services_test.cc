@@ -1,0 +1,183 @@
+// Series pages, latest values, expiry, violation events, connection history.
+#include <gtest/gtest.h>
+
+#include "fleetward/telemetry/connection_history.h"
+#include "fleetward/telemetry/maintenance.h"
+#include "fleetward/telemetry/query.h"
+#include "fleetward/telemetry/shard_state.h"
+#include "fleetward/telemetry/violation_store.h"
+#include "store_test_support.h"
+
+namespace fleetward::telemetry {
+namespace {
+
+constexpr std::int64_t kMidnight = 1'790'035'200'000;
+constexpr std::int64_t kHour = 3'600'000;
+
+class ServicesTest : public testing::Test {
+ protected:
+  ServicesTest() : state_(*store_, 0, 1, {}) {}
+  void Record(std::int64_t ms, std::int64_t value, std::uint32_t flags = 0) {
+    Sample sample;
+    sample.entity = TestEntity(1);
+    sample.time = FromMillis(ms);
+    sample.flags = flags;
+    sample.AddCount({9, 0}, value);
+    sample.AddNumber({64, 0}, 0.5);
+    state_.recorder().Add(sample, ++position_);
+    state_.Touch(SlabOf(sample.entity), position_);
+  }
+  void Save(std::int64_t ms) { ASSERT_TRUE(state_.CommitAll(position_, FromMillis(ms)).ok()); }
+  Maintenance MakeMaintenance() {
+    return Maintenance(*store_, [this](SlabId slab) { return state_.checkpointer().SavedPosition(slab); });
+  }
+  std::vector<std::int64_t> Values(std::int64_t start, std::int64_t end, std::uint32_t page_size) {
+    Query query(*store_, {&state_.recorder()});
+    std::vector<std::int64_t> all;
+    SeriesQuery ask{TestEntity(1), {9, 0}, FromMillis(start), FromMillis(end), page_size, {}};
+    do {
+      auto page = query.Series(ask);
+      EXPECT_TRUE(page.ok());
+      EXPECT_LE(page.value().points.size(), page_size);
+      for (const Datapoint& point : page.value().points) all.push_back(std::get<model::Count>(point.value).value);
+      ask.resume = page.value().resume;
+    } while (!ask.resume.empty());
+    return all;
+  }
+
+  std::unique_ptr<store::MemoryBlockStore> store_ = store::MakeMemoryBlockStore(TelemetryFamilies().size());
+  ShardState state_;
+  LogPosition position_ = 0;
+};
+
+TEST_F(ServicesTest, PagesSeeOpenHourAndDayBlocksInTimeOrder) {
+  std::vector<std::int64_t> expected;
+  for (int i = 0; i < 400; ++i) {
+    Record(kMidnight + i * 300'000, i);
+    expected.push_back(i);
+  }
+  for (std::uint32_t page : {1u, 7u, 250u, 1000u}) EXPECT_EQ(Values(kMidnight, kMidnight + 48 * kHour, page), expected);
+  Save(kMidnight + 34 * kHour);
+  auto merged = MakeMaintenance().Merge(FromMillis(kMidnight + 34 * kHour));
+  ASSERT_TRUE(merged.ok());
+  EXPECT_EQ(merged.value().day_blocks, 1u);
+  for (std::uint32_t page : {1u, 7u, 1000u}) EXPECT_EQ(Values(kMidnight, kMidnight + 48 * kHour, page), expected);
+  EXPECT_EQ(Values(kMidnight + 300'000, kMidnight + 900'000, 10), (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+TEST_F(ServicesTest, LateValuesTakeTheirPlaceBeforeAndAfterTheMerge) {
+  for (int i = 0; i < 24; ++i) Record(kMidnight + i * kHour, i * 10);
+  Record(kMidnight + 30 * kHour, 999);
+  Save(kMidnight + 56 * kHour);
+  ASSERT_TRUE(MakeMaintenance().Merge(FromMillis(kMidnight + 56 * kHour)).ok());
+  Record(kMidnight + kHour + 1, 11, kFlagLate | kFlagSpooled);
+  auto day = [&] { return Values(kMidnight, kMidnight + 3 * kHour, 3); };
+  EXPECT_EQ(day(), (std::vector<std::int64_t>{0, 10, 11, 20, 30}));
+  Save(kMidnight + 100 * kHour);
+  ASSERT_TRUE(MakeMaintenance().Merge(FromMillis(kMidnight + 100 * kHour)).ok());
+  EXPECT_EQ(day(), (std::vector<std::int64_t>{0, 10, 11, 20, 30}));
+  EXPECT_FALSE(store_->NewView()->NewCursor(kFamilyHours)->Valid());
+}
+
+TEST_F(ServicesTest, EqualTimesAreSplitOverPagesOnce) {
+  for (int i = 0; i < 9; ++i) Record(kMidnight, i);
+  EXPECT_EQ(Values(kMidnight, kMidnight, 2).size(), 9u);
+  Query query(*store_, {&state_.recorder()});
+  SeriesQuery bad{TestEntity(1), {9, 0}, FromMillis(0), FromMillis(kMidnight), 10, "nonsense"};
+  EXPECT_EQ(query.Series(bad).error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(ServicesTest, LatestIsTheNewestOfEachSeries) {
+  Record(kMidnight, 1);
+  Record(kMidnight + 5, 2);
+  auto latest = Query(*store_, {&state_.recorder()}).Latest(TestEntity(1), FromMillis(kMidnight + kHour), std::chrono::hours(48));
+  ASSERT_TRUE(latest.ok());
+  ASSERT_EQ(latest.value().size(), 2u);
+  EXPECT_EQ(std::get<model::Count>(latest.value()[0].second.value).value, 2);
+}
+
+TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
+  for (int day = 0; day < 40; ++day) {
+    for (int i = 0; i < 12; ++i) Record(kMidnight + day * 24 * kHour + i * 60'000, day);
+    EventKey key{FromMillis(kMidnight + day * 24 * kHour), {1, static_cast<std::uint64_t>(day)}, model::ViolationEventType::kInAlarm};
+    PutEvent(state_.batch(), key, TestEntity(1), "event");
+    ConnectionEvent event;
+    event.entity = TestEntity(1);
+    event.time = key.time;
+    PutConnectionEvent(state_.batch(), event, position_);
+  }
+  std::int64_t now = kMidnight + 40 * 24 * kHour;
+  Save(now);
+  Maintenance maintenance = MakeMaintenance();
+  ASSERT_TRUE(maintenance.Merge(FromMillis(now)).ok());
+  ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
+  std::vector<std::int64_t> left = Values(0, now, 250);
+  EXPECT_EQ(left.size(), 14u * 12u);
+  EXPECT_EQ(left.front(), 26);
+  int events = 0, of_thing = 0, connections = 0;
+  auto count = [](int& n) { return [&n](const auto&, auto...) { return ++n > 0; }; };
+  ASSERT_TRUE(ScanEvents(*store_, FromMillis(0), FromMillis(now), {}, {}, count(events)).ok());
+  ASSERT_TRUE(ScanEvents(*store_, FromMillis(0), FromMillis(now), {}, TestEntity(1), count(of_thing)).ok());
+  ASSERT_TRUE(ScanConnections(*store_, {}, FromMillis(kMidnight), FromMillis(now), count(connections)).ok());
+  EXPECT_EQ(events, 30);
+  EXPECT_EQ(of_thing, 30);
+  EXPECT_EQ(connections, 31);
+}
+
+TEST_F(ServicesTest, EventsComeNewestFirstAndGoOnBehindAKey) {
+  store::Batch batch;
+  std::vector<EventKey> keys;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    keys.push_back({FromMillis(kMidnight + static_cast<std::int64_t>(i / 2)), {7, i}, model::ViolationEventType::kAlarmCleared});
+    PutEvent(batch, keys.back(), TestEntity(i % 2), std::to_string(i));
+    PutEvent(batch, keys.back(), TestEntity(i % 2), std::to_string(i));  // replay
+  }
+  PutActive(batch, {1, 1}, "on");
+  ASSERT_TRUE(store_->Write(batch).ok());
+  std::vector<EventKey> found;
+  std::optional<EventKey> before;
+  for (;;) {
+    std::size_t size = found.size();
+    ASSERT_TRUE(ScanEvents(*store_, FromMillis(kMidnight), FromMillis(kMidnight + 4), before, {}, [&](const EventKey& key, auto) {
+      found.push_back(key);
+      return found.size() < size + 3;
+    }).ok());
+    if (found.size() == size) break;
+    before = found.back();
+  }
+  std::reverse(found.begin(), found.end());
+  EXPECT_EQ(found, keys);
+  EXPECT_EQ(GetActive(*store_, {1, 1}).value(), "on");
+}
+
+TEST_F(ServicesTest, ConnectionsRoundTrip) {
+  ConnectionEvent event;
+  event.type = ConnectionEventType::kDisconnect;
+  event.entity = TestEntity(3);
+  event.time = FromMillis(kMidnight + 5000);
+  event.certificate_id = std::string(64, 'a');
+  event.client_id = "pump-1";
+  event.address = model::IpAddress::Parse("192.0.2.7");
+  event.port = 50000;
+  event.reason = "KEEP_ALIVE";
+  event.connected_at = FromMillis(kMidnight);
+  ConnectionEvent bare;
+  bare.type = ConnectionEventType::kRefused;
+  bare.time = FromMillis(kMidnight + 1);
+  bare.certificate_id = "not hex";
+  bare.address = model::IpAddress::Parse("2001:db8::1");
+  store::Batch batch;
+  PutConnectionEvent(batch, event, 1);
+  PutConnectionEvent(batch, event, 1);
+  PutConnectionEvent(batch, bare, 2);
+  ASSERT_TRUE(store_->Write(batch).ok());
+  std::vector<ConnectionEvent> all;
+  ASSERT_TRUE(ScanConnections(*store_, {}, FromMillis(kMidnight), FromMillis(kMidnight + kHour), [&](const ConnectionEvent& e) {
+    all.push_back(e);
+    return true;
+  }).ok());
+  EXPECT_EQ(all, (std::vector<ConnectionEvent>{bare, event}));
+}
+
+}  // namespace
+}  // namespace fleetward::telemetry
