@@ -127,7 +127,9 @@ struct ValueToJson {
 };
 
 json ToJson(const MetricDimension& dimension) {
-  return {{"dimensionName", dimension.dimension_name.value()}, {"operator", DimensionOperatorName(dimension.op)}};
+  json out = {{"dimensionName", dimension.dimension_name.value()}};
+  if (dimension.op_given) out["operator"] = DimensionOperatorName(dimension.op);
+  return out;
 }
 
 Result<std::optional<MetricDimension>> ReadDimension(const json& object) {
@@ -138,7 +140,7 @@ Result<std::optional<MetricDimension>> ReadDimension(const json& object) {
   FW_TRY(Read(*at, "dimensionName", name));
   FW_TRY(Read(*at, "operator", op));
   if (!name) return Wrong("dimensionName", "given");
-  MetricDimension dimension{DimensionName(std::move(*name)), DimensionOperator::kIn};
+  MetricDimension dimension{DimensionName(std::move(*name)), DimensionOperator::kIn, op.has_value()};
   if (op) {
     auto parsed = ParseDimensionOperator(*op);
     if (!parsed) return Wrong("operator", "IN or NOT_IN");

@@ -1,6 +1,7 @@
 #include "records.h"
 
 #include "fleetward/base/encoding.h"
+#include "fleetward/model/json.h"
 
 namespace fleetward::registry {
 namespace {
@@ -19,6 +20,17 @@ class Writer : public ByteWriter {
       Bytes(value);
     }
   }
+  /// Whether there is a value, then the value as `write` puts it.
+  template <class T, class Write>
+  void Optional(const std::optional<T>& value, Write&& write) {
+    U8(value ? 1 : 0);
+    if (value) write(*value);
+  }
+  template <class T, class Write>
+  void List(const std::vector<T>& list, Write&& write) {
+    Varint(list.size());
+    for (const T& item : list) write(item);
+  }
 };
 
 class Reader : public ByteReader {
@@ -35,6 +47,18 @@ class Reader : public ByteReader {
     }
     return attributes;
   }
+  template <class T, class Read>
+  std::optional<T> Optional(Read&& read) {
+    if (U8() != 1) return std::nullopt;
+    return std::optional<T>(read());
+  }
+  template <class T, class Read>
+  std::vector<T> List(Read&& read) {
+    std::vector<T> list;
+    for (std::uint64_t left = Varint(); left > 0 && ok(); --left) list.push_back(read());
+    return list;
+  }
+  void Damaged() { good_ = false; }
   template <class T>
   Result<T> Finish(T value, std::string_view what) {
     if (good_ && ok() && AtEnd()) return value;
@@ -197,6 +221,155 @@ Result<PolicyVersion> DecodePolicyVersion(std::uint32_t number, std::string_view
   version.created = in.Time();
   version.document = in.Text();
   return in.Finish(std::move(version), "policy version");
+}
+
+namespace {
+
+void PutRetained(Writer& out, const model::MetricToRetain& metric) {
+  out.Bytes(metric.metric);
+  out.Optional(metric.dimension, [&](const model::MetricDimension& dimension) {
+    out.Bytes(dimension.dimension_name.value());
+    out.U8(static_cast<std::uint8_t>(dimension.op));
+    out.U8(dimension.op_given ? 1 : 0);
+  });
+  out.Optional(metric.export_metric, [&](bool value) { out.U8(value ? 1 : 0); });
+}
+
+model::MetricToRetain TakeRetained(Reader& in) {
+  model::MetricToRetain metric;
+  metric.metric = in.Text();
+  metric.dimension = in.Optional<model::MetricDimension>([&] {
+    model::DimensionName name(in.Text());
+    auto op = in.U8() == 0 ? model::DimensionOperator::kIn : model::DimensionOperator::kNotIn;
+    return model::MetricDimension{std::move(name), op, in.U8() == 1};
+  });
+  metric.export_metric = in.Optional<bool>([&] { return in.U8() == 1; });
+  return metric;
+}
+
+model::Behavior TakeBehavior(Reader& in) {
+  auto behavior = model::ParseBehavior(in.Bytes());
+  if (behavior.ok()) return std::move(*behavior);
+  in.Damaged();
+  return {};
+}
+
+using AlertTargets = std::map<std::string, model::AlertTarget>;
+
+AlertTargets TakeAlertTargets(Reader& in) {
+  AlertTargets targets;
+  for (std::uint64_t left = in.Varint(); left > 0 && in.ok(); --left) {
+    std::string type = in.Text(), arn = in.Text();
+    targets[std::move(type)] = {std::move(arn), in.Text()};
+  }
+  return targets;
+}
+
+}  // namespace
+
+std::string Encode(const SecurityProfile& profile) {
+  std::string record;
+  Writer out(record);
+  const ProfileContent& content = profile.content;
+  auto text = [&](const std::string& value) { out.Bytes(value); };
+  out.SignedVarint(profile.version);
+  out.Time(profile.created);
+  out.Time(profile.modified);
+  out.Optional(content.description, text);
+  out.Optional(content.behaviors, [&](const std::vector<model::Behavior>& behaviors) {
+    out.List(behaviors, [&](const model::Behavior& behavior) { out.Bytes(model::ToJsonText(behavior)); });
+  });
+  out.List(profile.definition_versions, [&](std::int64_t version) { out.SignedVarint(version); });
+  out.Optional(content.alert_targets, [&](const AlertTargets& targets) {
+    out.Varint(targets.size());
+    for (const auto& [type, target] : targets) {
+      out.Bytes(type);
+      out.Bytes(target.alert_target_arn);
+      out.Bytes(target.role_arn);
+    }
+  });
+  out.Optional(content.metrics_to_retain, [&](const std::vector<std::string>& names) { out.List(names, text); });
+  out.Optional(content.metrics_to_retain_v2, [&](const std::vector<model::MetricToRetain>& metrics) {
+    out.List(metrics, [&](const model::MetricToRetain& metric) { PutRetained(out, metric); });
+  });
+  out.Optional(content.metrics_export, [&](const MetricsExportConfig& config) {
+    out.Bytes(config.mqtt_topic);
+    out.Bytes(config.role_arn);
+  });
+  return record;
+}
+
+Result<SecurityProfile> DecodeSecurityProfile(std::string_view name, std::string_view record) {
+  Reader in(record);
+  SecurityProfile profile;
+  ProfileContent& content = profile.content;
+  auto text = [&] { return in.Text(); };
+  profile.name = model::SecurityProfileName(name);
+  profile.version = in.SignedVarint();
+  profile.created = in.Time();
+  profile.modified = in.Time();
+  content.description = in.Optional<std::string>(text);
+  content.behaviors = in.Optional<std::vector<model::Behavior>>(
+      [&] { return in.List<model::Behavior>([&] { return TakeBehavior(in); }); });
+  profile.definition_versions = in.List<std::int64_t>([&] { return in.SignedVarint(); });
+  content.alert_targets = in.Optional<AlertTargets>([&] { return TakeAlertTargets(in); });
+  content.metrics_to_retain =
+      in.Optional<std::vector<std::string>>([&] { return in.List<std::string>(text); });
+  content.metrics_to_retain_v2 = in.Optional<std::vector<model::MetricToRetain>>(
+      [&] { return in.List<model::MetricToRetain>([&] { return TakeRetained(in); }); });
+  content.metrics_export = in.Optional<MetricsExportConfig>([&] {
+    std::string topic = in.Text();
+    return MetricsExportConfig{std::move(topic), in.Text()};
+  });
+  return in.Finish(std::move(profile), "security profile");
+}
+
+std::string Encode(const CustomMetric& metric) {
+  std::string record;
+  Writer out(record);
+  out.U32(metric.id);
+  out.Bytes(model::CustomMetricTypeName(metric.type));
+  out.Optional(metric.display_name, [&](const std::string& name) { out.Bytes(name); });
+  out.Bytes(metric.request_token);
+  out.Time(metric.created);
+  out.Time(metric.modified);
+  return record;
+}
+
+Result<CustomMetric> DecodeCustomMetric(std::string_view name, std::string_view record) {
+  Reader in(record);
+  CustomMetric metric;
+  metric.name = model::CustomMetricName(name);
+  metric.id = in.U32();
+  auto type = model::ParseCustomMetricType(in.Bytes());
+  if (!type) in.Damaged();
+  metric.type = type.value_or(model::CustomMetricType::kNumber);
+  metric.display_name = in.Optional<std::string>([&] { return in.Text(); });
+  metric.request_token = in.Text();
+  metric.created = in.Time();
+  metric.modified = in.Time();
+  return in.Finish(std::move(metric), "custom metric");
+}
+
+std::string Encode(const Dimension& dimension) {
+  std::string record;
+  Writer out(record);
+  out.List(dimension.topic_filters, [&](const std::string& filter) { out.Bytes(filter); });
+  out.Bytes(dimension.request_token);
+  out.Time(dimension.created);
+  out.Time(dimension.modified);
+  return record;
+}
+
+Result<Dimension> DecodeDimension(std::string_view name, std::string_view record) {
+  Reader in(record);
+  Dimension dimension;
+  dimension.name = model::DimensionName(name);
+  dimension.topic_filters = in.List<std::string>([&] { return in.Text(); });
+  dimension.request_token = in.Text();
+  dimension.created = in.Time();
+  dimension.modified = in.Time();
+  return in.Finish(std::move(dimension), "dimension");
 }
 
 std::string BigEndian64(std::uint64_t value) {

@@ -15,6 +15,9 @@ std::string Encode(const ThingGroup& group);
 std::string Encode(const Certificate& certificate);  // without the DER form, which has a table of its own
 std::string Encode(const Policy& policy);
 std::string Encode(const PolicyVersion& version);
+std::string Encode(const SecurityProfile& profile);
+std::string Encode(const CustomMetric& metric);
+std::string Encode(const Dimension& dimension);
 
 // Errors: kCorrupt.
 Result<Thing> DecodeThing(std::string_view name, std::string_view record);
@@ -23,6 +26,9 @@ Result<ThingGroup> DecodeThingGroup(std::string_view name, std::string_view reco
 Result<Certificate> DecodeCertificate(std::string_view id, std::string_view record);
 Result<Policy> DecodePolicy(std::string_view name, std::string_view record);
 Result<PolicyVersion> DecodePolicyVersion(std::uint32_t number, std::string_view record);
+Result<SecurityProfile> DecodeSecurityProfile(std::string_view name, std::string_view record);
+Result<CustomMetric> DecodeCustomMetric(std::string_view name, std::string_view record);
+Result<Dimension> DecodeDimension(std::string_view name, std::string_view record);
 
 /// 8 and 4 bytes that sort as the numbers do.
 std::string BigEndian64(std::uint64_t value);

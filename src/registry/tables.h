@@ -26,6 +26,12 @@ inline constexpr Table kPoliciesByTime{"policies_by_time"};             // 8 byt
 inline constexpr Table kPolicyVersions{"policy_versions", true};        // name, 4 bytes big-endian number
 inline constexpr Table kPolicyTargets{"policy_targets", true};          // policy, target
 inline constexpr Table kTargetPolicies{"target_policies"};              // target, policy
+inline constexpr Table kSecurityProfiles{"security_profiles", true};    // name (plain)
+inline constexpr Table kProfileTargets{"security_profile_targets", true};  // profile, target
+inline constexpr Table kTargetProfiles{"target_security_profiles"};     // target, profile
+inline constexpr Table kCustomMetrics{"custom_metrics", true};          // name (plain)
+inline constexpr Table kDimensions{"dimensions", true};                 // name (plain)
+inline constexpr Table kNumbers{"registry_numbers"};                    // "custom_metric": next id, 4 bytes big-endian
 inline constexpr Table kTags{"tags", true};                             // resource ("thinggroup/x"), tag key: value
 inline constexpr Table kBillingGroups{"billing_groups", true};          // name (plain)
 

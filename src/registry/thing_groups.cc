@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "access.h"
+#include "profile_access.h"
 
 namespace fleetward::registry {
 namespace {
@@ -219,6 +219,7 @@ Status ThingGroups::Delete(std::string_view actor, const GroupName& name,
       FW_TRY(RemoveMember(tx, changes, name.value(), model::ThingName(member)));
     }
     FW_TRY(DetachAllPolicies(tx, changes, GroupTarget(name.value())));
+    FW_TRY(DetachAllProfiles(tx, changes, GroupTarget(name.value())));
     FW_TRY(tx.Erase(kThingGroups, name.value()));
     FW_TRY(tx.Erase(kGroupChildren, OrderedKey({group->parent, name.value()})));
     FW_TRY(EraseTags(tx, GroupTarget(name.value())));

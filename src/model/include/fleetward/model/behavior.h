@@ -34,7 +34,11 @@ std::optional<ConfidenceLevel> ParseConfidenceLevel(std::string_view name);
 struct MetricDimension {
   DimensionName dimension_name;
   DimensionOperator op = DimensionOperator::kIn;
-  bool operator==(const MetricDimension&) const = default;
+  /// False: the operator was left out and is shown so; it means IN all the same.
+  bool op_given = true;
+  bool operator==(const MetricDimension& other) const {
+    return dimension_name == other.dimension_name && op == other.op;
+  }
 };
 
 /// What is normal. Exactly one of value, statistic and ml_confidence is set, or none (nothing is evaluated).

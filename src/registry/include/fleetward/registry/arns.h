@@ -27,6 +27,9 @@ class Arns {
   std::string ThingGroup(std::string_view name) const { return Of("thinggroup", name); }
   std::string Certificate(std::string_view id) const { return Of("cert", id); }
   std::string Policy(std::string_view name) const { return Of("policy", name); }
+  std::string SecurityProfile(std::string_view name) const { return Of("securityprofile", name); }
+  std::string CustomMetric(std::string_view name) const { return Of("custommetric", name); }
+  std::string Dimension(std::string_view name) const { return Of("dimension", name); }
 
   /// Nothing when the text is no IoT ARN of this account and region.
   std::optional<ArnResource> Parse(std::string_view arn) const;

@@ -47,8 +47,23 @@ struct PolicyAttachmentChanged {
   std::string target;
   bool attached = false;
 };
+/// The profile or its targets changed. `targets` are those it has now.
+struct SecurityProfileChanged {
+  model::SecurityProfileName name;
+  std::optional<SecurityProfile> before, now;
+  std::vector<model::ProfileTarget> targets;
+};
+struct CustomMetricChanged {
+  model::CustomMetricName name;
+  std::optional<CustomMetric> before, now;
+};
+struct DimensionChanged {
+  model::DimensionName name;
+  std::optional<Dimension> before, now;
+};
 using Change = std::variant<ThingChanged, ThingGroupChanged, MembershipChanged, CertificateChanged,
-                            AttachmentChanged, PolicyChanged, PolicyAttachmentChanged>;
+                            AttachmentChanged, PolicyChanged, PolicyAttachmentChanged, SecurityProfileChanged,
+                            CustomMetricChanged, DimensionChanged>;
 
 class ChangeListener {
  public:

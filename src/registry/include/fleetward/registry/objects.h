@@ -10,6 +10,7 @@
 
 #include "fleetward/base/id128.h"
 #include "fleetward/base/time.h"
+#include "fleetward/model/behavior.h"
 #include "fleetward/model/names.h"
 #include "fleetward/policy/snapshot.h"
 
@@ -79,6 +80,58 @@ struct PolicyVersion {
   std::uint32_t number = 1;
   std::string document;
   Timestamp created{};
+};
+
+struct MetricsExportConfig {
+  std::string mqtt_topic;
+  std::string role_arn;
+  bool operator==(const MetricsExportConfig&) const = default;
+};
+
+/// What of a security profile its owner writes. Members that were left out stay absent (detect.md §6).
+struct ProfileContent {
+  std::optional<std::string> description{};
+  std::optional<std::vector<model::Behavior>> behaviors{};
+  std::optional<std::map<std::string, model::AlertTarget>> alert_targets{};
+  /// The old and the new form of additionalMetricsToRetain, each as it was given.
+  std::optional<std::vector<std::string>> metrics_to_retain{};
+  std::optional<std::vector<model::MetricToRetain>> metrics_to_retain_v2{};
+  std::optional<MetricsExportConfig> metrics_export{};
+  bool operator==(const ProfileContent&) const = default;
+};
+
+struct SecurityProfile {
+  model::SecurityProfileName name;
+  ProfileContent content;
+  std::int64_t version = 1;
+  /// One for each behavior, in order (detect::NextDefinitionVersions).
+  std::vector<std::int64_t> definition_versions;
+  Timestamp created{};
+  Timestamp modified{};
+};
+
+/// Every metric that the profile retains, from both forms, each once.
+std::vector<model::MetricToRetain> RetainedMetrics(const ProfileContent& content);
+/// The profile as the engine knows it.
+model::SecurityProfile EngineForm(const SecurityProfile& profile);
+
+struct CustomMetric {
+  model::CustomMetricName name;
+  model::MetricId id = model::kFirstCustomMetric;  // never given to another metric
+  model::CustomMetricType type = model::CustomMetricType::kNumber;
+  std::optional<std::string> display_name;
+  std::string request_token;                       // clientRequestToken of its creation
+  Timestamp created{};
+  Timestamp modified{};
+};
+
+/// Type TOPIC_FILTER, the only one there is.
+struct Dimension {
+  model::DimensionName name;
+  std::vector<std::string> topic_filters;
+  std::string request_token;
+  Timestamp created{};
+  Timestamp modified{};
 };
 
 /// "ACTIVE" and so on, as the API spells them.

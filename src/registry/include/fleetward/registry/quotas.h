@@ -1,4 +1,4 @@
-// The registry's limits (core.md §3), as configuration.
+// The registry's limits (core.md §3, detect.md §7), as configuration.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,12 @@ struct Quotas {
   std::size_t policies_per_group = 2;
   std::size_t policy_versions = 5;
   std::size_t principals_per_thing = 100;
+  std::size_t behaviors_per_profile = 100;
+  std::size_t value_elements_per_profile = 1000;
+  std::size_t profiles_per_target = 5;
+  std::size_t custom_metrics = 100;
+  std::size_t dimensions = 10;
+  std::int32_t min_duration_seconds = 300;             // detect.min_duration_seconds
   std::int64_t thing_type_delete_delay_seconds = 300;  // after deprecation
 };
 

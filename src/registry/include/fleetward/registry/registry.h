@@ -3,7 +3,10 @@
 
 #include "fleetward/registry/certificates.h"
 #include "fleetward/registry/context.h"
+#include "fleetward/registry/custom_metrics.h"
+#include "fleetward/registry/dimensions.h"
 #include "fleetward/registry/policies.h"
+#include "fleetward/registry/security_profiles.h"
 #include "fleetward/registry/thing_groups.h"
 #include "fleetward/registry/things.h"
 
@@ -14,7 +17,8 @@ class Registry {
  public:
   Registry(Context context, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys)
       : context_(std::move(context)), things(context_), thing_types(context_), thing_groups(context_),
-        certificates(context_, ca, keys), policies(context_) {}
+        certificates(context_, ca, keys), policies(context_), security_profiles(context_),
+        custom_metrics(context_), dimensions(context_) {}
   Registry(const Registry&) = delete;
 
   const Context& context() const { return context_; }
@@ -29,6 +33,9 @@ class Registry {
   ThingGroups thing_groups;
   Certificates certificates;
   Policies policies;
+  SecurityProfiles security_profiles;
+  CustomMetrics custom_metrics;
+  Dimensions dimensions;
 };
 
 }  // namespace fleetward::registry
