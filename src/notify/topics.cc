@@ -18,6 +18,7 @@ constexpr store::Table kEndpoints{"sns_endpoints"};                // key: topic
 constexpr store::Table kConfirmations{"sns_confirmation_mails"};   // key: who, NUL, random; value: when (8 bytes)
 constexpr auto kTokenLife = std::chrono::hours(48);
 constexpr auto kPendingLife = std::chrono::hours(72);
+constexpr std::size_t kMaxTags = 50;
 constexpr std::size_t kMaxMessage = 256 * 1024;
 
 std::string SubscriptionKey(const Subscription& s) { return s.topic + '\0' + s.id.Bytes(); }
@@ -105,6 +106,18 @@ Status CheckTopicAttribute(const std::string& name, const std::string& value) {
   return {};
 }
 
+Status CheckTags(const Attributes& tags) {
+  if (tags.size() > kMaxTags) return Error(Code::kLimitExceeded, "A topic can have at most 50 tags");
+  for (const auto& [key, value] : tags) {
+    if (key.empty() || key.size() > 128 || key.starts_with("aws:") || value.size() > 256) {
+      return Error(Code::kInvalidArgument,
+                   "Invalid parameter: Tags Reason: a key has 1 to 128 characters and does not begin with aws:, a "
+                   "value has at most 256");
+    }
+  }
+  return {};
+}
+
 Status CheckSubscriptionAttribute(const std::string& name, const std::string& value) {
   if (name == "RawMessageDelivery") {
     if (value == "true" || value == "false") return {};
@@ -159,6 +172,7 @@ Result<std::string> TopicService::CreateTopic(std::string_view actor, const std:
                  "Invalid parameter: Topic Name must be 1-256 letters, digits, hyphens and underscores");
   }
   for (const auto& [key, value] : attributes) FW_TRY(CheckTopicAttribute(key, value));
+  FW_TRY(CheckTags(tags));
   FW_TRY(store_.Write(actor, [&](store::Transaction& tx) -> Status {
     FW_ASSIGN(auto stored, tx.Get(kTopics, name));
     if (stored) {
@@ -219,6 +233,25 @@ Status TopicService::SetTopicAttribute(std::string_view actor, std::string_view 
     FW_ASSIGN(Topic topic, LoadTopic(tx, topic_name));
     topic.attributes[name] = value;
     return tx.Put(kTopics, topic_name, Encode(topic));
+  });
+}
+
+Status TopicService::TagTopic(std::string_view actor, std::string_view arn, const Attributes& tags) {
+  FW_ASSIGN(std::string name, TopicNameOf(arn));
+  return store_.Write(actor, [&](store::Transaction& tx) -> Status {
+    FW_ASSIGN(Topic topic, LoadTopic(tx, name));
+    for (const auto& [key, value] : tags) topic.tags[key] = value;
+    FW_TRY(CheckTags(topic.tags));
+    return tx.Put(kTopics, name, Encode(topic));
+  });
+}
+
+Status TopicService::UntagTopic(std::string_view actor, std::string_view arn, std::span<const std::string> keys) {
+  FW_ASSIGN(std::string name, TopicNameOf(arn));
+  return store_.Write(actor, [&](store::Transaction& tx) -> Status {
+    FW_ASSIGN(Topic topic, LoadTopic(tx, name));
+    for (const std::string& key : keys) topic.tags.erase(key);
+    return tx.Put(kTopics, name, Encode(topic));
   });
 }
 

@@ -51,6 +51,10 @@ struct Dirty {
       groups = true;
     }
   }
+  // What devices may do does not depend on what is watched.
+  void NoteEvent(const SecurityProfileChanged&) {}
+  void NoteEvent(const CustomMetricChanged&) {}
+  void NoteEvent(const DimensionChanged&) {}
   void Add(Dirty&& other) {
     things.merge(other.things);
     certificates.merge(other.certificates);

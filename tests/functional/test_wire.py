@@ -118,8 +118,8 @@ def test_nested_bodies_round_trip(server):
 def test_bounds_name_the_member(server):
     with pytest.raises(botocore.exceptions.ClientError) as error:
         server.client("iot").create_security_profile(securityProfileName="p", behaviors=[
-            {"name": "b", "metric": "m", "criteria": {"consecutiveDatapointsToAlarm": 11}}])
-    assert "behaviors[0].criteria.consecutiveDatapointsToAlarm" in str(error.value)
+            {"name": "b", "metric": "m", "criteria": {"value": {"ports": [22, 65536]}}}])
+    assert "behaviors[0].criteria.value.ports[1]" in str(error.value)
 
 
 def test_sns_maps_and_text(server):

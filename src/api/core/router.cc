@@ -74,6 +74,23 @@ bool MayBeUnsigned(const http::Request& request, const OperationInfo& operation)
          (operation.name == "ConfirmSubscription" || operation.name == "Unsubscribe");
 }
 
+/// Browsers name text/html before XML; tools name it not at all.
+bool PrefersHtml(const http::Request& request) {
+  const std::string* accept = request.FindHeader("accept");
+  if (!accept) return false;
+  std::size_t html = accept->find("text/html");
+  return html != std::string::npos && html < std::min(accept->find("text/xml"), accept->find("application/xml"));
+}
+
+/// Nothing on the page may load or run anything.
+void PutHtml(http::Response& response, std::string body) {
+  std::erase_if(response.headers, [](const http::Header& h) { return http::SameHeaderName(h.first, "Content-Type"); });
+  response.headers.emplace_back("Content-Type", "text/html; charset=utf-8");
+  response.headers.emplace_back("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  response.body = std::move(body);
+}
+
 std::string_view NamespaceOf(std::string_view service) {
   return service == "sts" ? "https://sts.amazonaws.com/doc/2011-06-15/" : "http://sns.amazonaws.com/doc/2010-03-31/";
 }
@@ -85,6 +102,7 @@ struct Router::State {
   struct Entry {
     Bound handler;
     std::unique_ptr<ConcurrencyLimit> limit;
+    HtmlPage page;
     Counter* ok = nullptr;
     Counter* client_error = nullptr;
     Counter* server_error = nullptr;
@@ -328,6 +346,10 @@ http::Response Router::State::ServeOperation(Call& call) const {
   Status status = Permit(call);
   if (status.ok()) status = Run(call, out);
   http::Response response = status.ok() ? Frame(call, std::move(out)) : Fail(call, status.error());
+  auto entry = entries.find(operation);
+  if (unsigned_call && entry != entries.end() && entry->second.page && PrefersHtml(call.request)) {
+    PutHtml(response, entry->second.page(status.ok() ? nullptr : &status.error()));
+  }
   Record(call, response.status);
   return response;
 }
@@ -375,6 +397,10 @@ void Router::Register(const OperationInfo& operation, Bound handler) {
 
 void Router::Limit(const OperationInfo& operation, int running, int waiting) {
   state_->entries[&operation].limit = std::make_unique<ConcurrencyLimit>(running, waiting);
+}
+
+void Router::SetPage(const OperationInfo& operation, HtmlPage page) {
+  state_->entries[&operation].page = std::move(page);
 }
 
 void Router::HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler) {

@@ -77,9 +77,9 @@ void WriteStringList(codec::Writer& out, const std::vector<std::string>& value) 
 
 constexpr codec::StringRule kEvaluationStatisticRule{.pattern = &patterns::kIotEvaluationStatistic};
 
-constexpr codec::IntRule kConsecutiveDatapointsToAlarmRule{.min = 1, .max = 10};
+constexpr codec::IntRule kConsecutiveDatapointsToAlarmRule{.min = -2147483648, .max = 2147483647};
 
-constexpr codec::IntRule kConsecutiveDatapointsToClearRule{.min = 1, .max = 10};
+constexpr codec::IntRule kConsecutiveDatapointsToClearRule{.min = -2147483648, .max = 2147483647};
 
 constexpr codec::StringRule kBehaviorNameRule{.min = 1, .max = 128, .pattern = &patterns::kIotBehaviorName};
 

@@ -85,6 +85,10 @@ class TopicService {
   Result<Topic> GetTopic(std::string_view arn) const;
   Status SetTopicAttribute(std::string_view actor, std::string_view arn, const std::string& name,
                            const std::string& value);
+  /// Adds and replaces. Errors: kNotFound, kInvalidArgument, kLimitExceeded (50 tags).
+  Status TagTopic(std::string_view actor, std::string_view arn, const Attributes& tags);
+  /// Keys that are not there are no error. Errors: kNotFound.
+  Status UntagTopic(std::string_view actor, std::string_view arn, std::span<const std::string> keys);
   Result<Page<std::string>> ListTopics(std::string_view from, std::size_t limit) const;
 
   /// A new endpoint is pending and is sent a confirmation; subscribing a confirmed one again returns it unchanged.

@@ -69,6 +69,14 @@ class Router {
     Limit(Operation::kInfo, running, waiting);
   }
 
+  /// What people see who open an operation's link in a browser: the body of the answer to an unsigned GET that prefers
+  /// text/html. `error` is null when the call went well. The page escapes what it shows.
+  using HtmlPage = std::function<std::string(const Error* error)>;
+  template <class Operation>
+  void ShowPage(HtmlPage page) {
+    SetPage(Operation::kInfo, std::move(page));
+  }
+
   /// Everything under a reserved prefix ("/fleetward/v1/status", "/console/"); the longest prefix wins. Reserved
   /// prefixes without a handler answer 404.
   void HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler);
@@ -80,6 +88,7 @@ class Router {
   using Bound = std::function<Status(const CallContext&, const RequestParts&, ResponseParts&)>;
   void Register(const OperationInfo& operation, Bound handler);
   void Limit(const OperationInfo& operation, int running, int waiting);
+  void SetPage(const OperationInfo& operation, HtmlPage page);
   struct State;
   std::unique_ptr<State> state_;
 };
