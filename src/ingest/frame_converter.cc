@@ -156,6 +156,7 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
     record.messages_sent = counter->messages_sent;
     record.bytes_sent = counter->bytes_sent;
     record.max_payload = counter->max_payload;
+    record.min_payload = counter->min_payload;
     record.messages_received = counter->messages_received;
     record.authorization_failures = counter->authorization_failures;
     record.connection_attempts = counter->connection_attempts;

@@ -27,7 +27,7 @@ class Encoder {
     w_.SignedVarint(r.time_ms);
     w_.U8(r.flags);
     w_.Varint(r.dimension);
-    for (std::uint64_t v : {r.messages_sent, r.bytes_sent, r.max_payload, r.messages_received,
+    for (std::uint64_t v : {r.messages_sent, r.bytes_sent, r.max_payload, r.min_payload, r.messages_received,
                             r.authorization_failures, r.connection_attempts, r.disconnects}) {
       w_.Varint(v);
     }
@@ -158,7 +158,8 @@ CountsRecord ReadCounts(ByteReader& r) {
   record.time_ms = r.SignedVarint();
   record.flags = r.U8();
   record.dimension = static_cast<std::uint32_t>(r.Varint());
-  for (std::uint64_t* v : {&record.messages_sent, &record.bytes_sent, &record.max_payload, &record.messages_received,
+  for (std::uint64_t* v : {&record.messages_sent, &record.bytes_sent, &record.max_payload,
+                           &record.min_payload, &record.messages_received,
                            &record.authorization_failures, &record.connection_attempts, &record.disconnects}) {
     *v = r.Varint();
   }

@@ -286,7 +286,7 @@ void Shard::On(const CountsRecord& r) {
   event.deltas.messages_sent = r.messages_sent;
   event.deltas.bytes_sent = r.bytes_sent;
   event.deltas.max_message_bytes = r.max_payload;
-  event.deltas.min_message_bytes = r.max_payload;  // frames carry no smallest payload
+  event.deltas.min_message_bytes = r.min_payload;
   event.deltas.messages_received = r.messages_received;
   event.deltas.authorization_failures = r.authorization_failures;
   event.deltas.connection_attempts = r.connection_attempts;

@@ -12,6 +12,7 @@ report::CounterRecord RecordOf(const Counts& counts, std::string_view client_id,
   record.messages_sent = counts.messages_sent;
   record.bytes_sent = counts.bytes_sent;
   record.max_payload = counts.max_payload;
+  record.min_payload = counts.min_payload;
   record.messages_received = counts.messages_received;
   record.authorization_failures = counts.authorization_failures;
   record.connection_attempts = counts.connection_attempts;

@@ -13,6 +13,7 @@ struct Counts {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t max_payload = 0;
+  std::uint64_t min_payload = 0;  // when anything was sent
   std::uint64_t messages_received = 0;
   std::uint64_t authorization_failures = 0;
   std::uint64_t connection_attempts = 0;
@@ -20,6 +21,7 @@ struct Counts {
   std::uint64_t messages_discarded = 0;
 
   void AddSent(std::uint64_t bytes) {
+    if (messages_sent == 0 || bytes < min_payload) min_payload = bytes;
     ++messages_sent;
     bytes_sent += bytes;
     if (bytes > max_payload) max_payload = bytes;

@@ -220,6 +220,7 @@ void AppendCounter(const CounterRecord& record, std::string& records) {
   w.Varint(record.messages_sent);
   w.Varint(record.bytes_sent);
   w.Varint(record.max_payload);
+  w.Varint(record.min_payload);
   w.Varint(record.messages_received);
   w.Varint(record.authorization_failures);
   w.Varint(record.connection_attempts);
@@ -368,6 +369,7 @@ Result<std::optional<CounterRecord>> NextCounter(CountersFrame& frame) {
   record.messages_sent = r.Varint();
   record.bytes_sent = r.Varint();
   record.max_payload = r.Varint();
+  record.min_payload = r.Varint();
   record.messages_received = r.Varint();
   record.authorization_failures = r.Varint();
   record.connection_attempts = r.Varint();

@@ -62,6 +62,7 @@ TEST(FramesTest, CountersIterate) {
   record.source_ip = "::1";
   record.messages_sent = 300;
   record.max_payload = 1 << 20;
+  record.min_payload = 3;
   record.flags = CounterRecord::kConnected;
   AppendCounter(record, records);
   record.client_id = "b";

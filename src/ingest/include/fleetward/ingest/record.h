@@ -66,6 +66,7 @@ struct CountsRecord {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t max_payload = 0;
+  std::uint64_t min_payload = 0;
   std::uint64_t messages_received = 0;
   std::uint64_t authorization_failures = 0;
   std::uint64_t connection_attempts = 0;

@@ -111,6 +111,8 @@ struct CounterRecord {
   std::uint64_t bytes_sent = 0;
   /// Largest payload in this part of the bucket, bytes (D41).
   std::uint64_t max_payload = 0;
+  /// Smallest, when anything was sent: a lower limit judges every message.
+  std::uint64_t min_payload = 0;
   std::uint64_t messages_received = 0;
   std::uint64_t authorization_failures = 0;
   std::uint64_t connection_attempts = 0;
