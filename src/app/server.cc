@@ -12,7 +12,10 @@
 #include "fleetward/alarms/verification.h"
 #include "fleetward/api/core/operator_log.h"
 #include "fleetward/api/core/router.h"
+#include "fleetward/api/handlers/detect.h"
+#include "fleetward/api/handlers/iot_data.h"
 #include "fleetward/api/handlers/registry.h"
+#include "fleetward/api/handlers/sns.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/base/counters.h"
 #include "fleetward/base/encoding.h"
@@ -24,6 +27,7 @@
 #include "fleetward/crypto/secret_box.h"
 #include "fleetward/http/admin.h"
 #include "fleetward/http/server.h"
+#include "fleetward/ingest/config_feed.h"
 #include "fleetward/ingest/pipeline.h"
 #include "fleetward/notify/dispatcher.h"
 #include "fleetward/notify/email.h"
@@ -136,6 +140,7 @@ class Server::Impl {
     changes_.Add(*directory_);
     changes_.Add(*publisher_);
     registry::Quotas quotas;
+    quotas.min_duration_seconds = static_cast<std::int32_t>(options_.detect_min_duration_seconds);
     quotas.thing_type_delete_delay_seconds = options_.registry_thing_type_delete_delay_seconds;
     registry_ = std::make_unique<registry::Registry>(
         registry::Context{*store_, clock_, arns, quotas, changes_, *publisher_}, *ca_, key_generator_);
@@ -184,7 +189,11 @@ class Server::Impl {
                                   verifications_.get(), &clock_, &counters_};
     FW_ASSIGN(pipeline_, ingest::Pipeline::Open(std::move(options), parts));
     publisher_->SetBarrier(pipeline_.get());
-    return pipeline_->Start([](const std::function<void(ingest::Record)>&) { return Status(); });
+    feed_ = std::make_unique<ingest::ConfigFeed>(
+        *directory_, *registry_, [this](std::vector<ingest::Record> records) { pipeline_->Configure(std::move(records)); });
+    changes_.Add(*feed_);
+    alarms_ = std::make_unique<alarms::AlarmQuery>(pipeline_->blocks(), *verifications_);
+    return pipeline_->Start(feed_->WholeConfiguration());
   }
 
   Status OpenApi() {
@@ -204,6 +213,10 @@ class Server::Impl {
     std::string api_host = PublicUrl(options_);
     api_host.erase(0, api_host.find("://") + 3);
     api::RegisterRegistryHandlers(*router_, *registry_, {MqttHost(options_), api_host});
+    api::RegisterDetectHandlers(*router_, {*registry_, *directory_, pipeline_->query(), *alarms_, *verifications_});
+    api::RegisterSnsHandlers(*router_, *topics_);
+    api::RegisterIotDataHandlers(*router_, [this](const std::string& topic, std::string_view payload, int qos,
+                                                  bool retain) { return pipeline_->Publish(topic, payload, qos, retain); });
     FW_ASSIGN(auto names, crypto::ServerNames(options_.tls_hostnames));
     FW_ASSIGN(auto identity, crypto::EnsureServerCertificate(folder_.root(), *ca_, names, clock_.Now()));
     http::ServerOptions api;
@@ -281,7 +294,9 @@ class Server::Impl {
   std::unique_ptr<notify::Channel> email_;
   std::unique_ptr<notify::Dispatcher> dispatcher_;
   std::unique_ptr<alarms::VerificationBook> verifications_;
+  std::unique_ptr<ingest::ConfigFeed> feed_;
   std::unique_ptr<ingest::Pipeline> pipeline_;
+  std::unique_ptr<alarms::AlarmQuery> alarms_;
   std::unique_ptr<access::Authenticator> authenticator_;
   api::LineOperatorLog operator_log_;
   std::unique_ptr<api::Router> router_;

@@ -96,6 +96,12 @@ void ControlLink::Send(const std::string& topic, std::string_view payload) {
   }
 }
 
+Status ControlLink::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
+  if (!connected()) return Error(Code::kUnavailable, "no broker is connected");
+  auto sent = client_->Publish(topic, payload, qos, retain);
+  return sent.ok() ? Status() : Status(std::move(sent).error());
+}
+
 bool ControlLink::Command(std::string_view payload) {
   return connected() && client_->Publish(std::string(report::kControlTopic), payload, 0).ok();
 }

@@ -30,6 +30,8 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   void Stop();
 
   void Send(const std::string& topic, std::string_view payload) override;
+  /// A message of the data plane. Errors: kUnavailable.
+  Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
   /// Publishes an EdgeCommand. False when the broker is away.
   bool Command(std::string_view payload);
   bool connected() const { return connected_.load(std::memory_order_acquire); }

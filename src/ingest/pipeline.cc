@@ -300,6 +300,10 @@ Status Pipeline::DisconnectClient(std::string_view client_id, bool send_will) {
   return Error(Code::kUnavailable, "no broker is connected");
 }
 
+Status Pipeline::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
+  return impl_->control_->Publish(topic, payload, qos, retain);
+}
+
 ThingReport Pipeline::Describe(std::string_view thing_name) const { return impl_->Describe(thing_name); }
 PipelineStatus Pipeline::status() const { return impl_->status(); }
 const telemetry::Query& Pipeline::query() const { return *impl_->query_; }

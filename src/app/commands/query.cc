@@ -19,6 +19,7 @@ using nlohmann::json;
 std::string Shown(const std::string& text) {
   std::string out;
   for (unsigned char c : text) {
+    if (c == '\r') continue;  // mails end their lines so
     if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f) {
       out += '?';
     } else {

@@ -71,10 +71,12 @@ class Device : public mqtt::Handler {
 
   void OnConnect(int return_code) override {
     if (return_code == 0 && !filter_.empty()) [[maybe_unused]] auto id = client_->Subscribe(filter_, 1);
-    if (return_code != 0) last_fault_ = "refused with code " + std::to_string(return_code);
+    if (return_code != 0) {
+      last_fault_ = "refused (code " + std::to_string(return_code) + "): do the certificate's policies allow this client id?";
+    }
   }
   void OnDisconnect(const std::string& reason) override {
-    last_fault_ = reason;
+    if (!last_fault_.starts_with("refused")) last_fault_ = reason;
     Retry();
   }
   void OnMessage(const mqtt::Message& message) override {

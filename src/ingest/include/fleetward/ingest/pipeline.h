@@ -80,6 +80,9 @@ class Pipeline final : public registry::EnforcementBarrier {
   /// Closes a client's connection at the brokers. Errors: kUnavailable.
   Status DisconnectClient(std::string_view client_id, bool send_will);
 
+  /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable.
+  Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
+
   ThingReport Describe(std::string_view thing_name) const;
   PipelineStatus status() const;
   const telemetry::Query& query() const;
