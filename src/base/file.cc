@@ -52,12 +52,14 @@ Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
 }
 
 Status WriteFileAtomic(const std::string& path, std::string_view content, unsigned mode) {
-  std::string temporary = path + ".tmp." + std::to_string(getpid());
+  // One name, so that what a killed process left is taken away by the next write; exclusive, so that its mode and owner
+  // are this one's.
+  std::string temporary = path + ".tmp";
+  unlink(temporary.c_str());
   {
-    Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+    Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (!fd.valid()) return ErrnoError(errno, "creating " + temporary);
-    // A file that was left over keeps its old mode otherwise.
-    fchmod(fd.get(), mode);
+    fchmod(fd.get(), mode);  // whatever the umask
     Status written = WriteAll(fd.get(), content, temporary);
     if (written.ok() && fsync(fd.get()) != 0) written = ErrnoError(errno, "syncing " + temporary);
     if (!written.ok()) {

@@ -23,6 +23,8 @@
 namespace fleetward::supervise {
 namespace {
 
+constexpr std::size_t kMarkBytes = 64;
+
 bool KeepBindRight() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2]{};
@@ -154,7 +156,14 @@ std::optional<ProcessMark> LivingMark(const std::string& file) {
 }
 
 Status WriteMark(const std::string& file, const ProcessMark& mark) {
-  return WriteFileAtomic(file, std::to_string(mark.pid) + " " + std::to_string(mark.start_time) + "\n");
+  std::string text = std::to_string(mark.pid) + " " + std::to_string(mark.start_time);
+  text.resize(kMarkBytes - 1, ' ');
+  text += '\n';
+  Fd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid()) return ErrnoError(errno, "opening " + file);
+  ssize_t put = ::pwrite(fd.get(), text.data(), text.size(), 0);
+  if (put == static_cast<ssize_t>(text.size())) return {};
+  return ErrnoError(put < 0 ? errno : ENOSPC, "writing " + file);
 }
 
 void EndProcess(const ProcessMark& mark, int grace_ms) {

@@ -40,6 +40,7 @@ struct ProcessMark {
 std::optional<ProcessMark> MarkOf(pid_t pid);
 /// The mark in a file ("pid start_time"), if that very process is still alive.
 std::optional<ProcessMark> LivingMark(const std::string& file);
+/// Overwrites in place, always the same size: works on a full disk once the file is there. No pid: nobody.
 Status WriteMark(const std::string& file, const ProcessMark& mark);
 /// SIGTERM, then SIGKILL after `grace_ms`; returns when it is gone or after two more seconds.
 void EndProcess(const ProcessMark& mark, int grace_ms);

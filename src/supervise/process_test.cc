@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,13 @@ TEST(ProcessTest, MarksTellProcessesApartAndEndThem) {
   EXPECT_TRUE(LivingMark(file).has_value());
   ASSERT_TRUE(WriteMark(file, {pid, mark->start_time + 1}).ok());
   EXPECT_FALSE(LivingMark(file).has_value()) << "another process got the pid";
+  struct stat before {}, after {};
+  ASSERT_EQ(::stat(file.c_str(), &before), 0);
+  ASSERT_TRUE(WriteMark(file, {}).ok());
+  ASSERT_EQ(::stat(file.c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino) << "in place: a full disk must not prevent it";
+  EXPECT_EQ(before.st_size, after.st_size);
+  EXPECT_FALSE(LivingMark(file).has_value());
   ::unlink(file.c_str());
   EndProcess(*mark, 1000);
   int status = 0;

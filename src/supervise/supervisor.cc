@@ -39,6 +39,21 @@ struct Child {
   std::int64_t started_ms = 0;
   std::int64_t next_start_ms = 0;
   std::int64_t backoff_ms = 0;
+  bool pid_file_due = false;  // could not be written: the disk was full
+
+  void Forget() {
+    pid = 0;
+    pid_file_due = false;
+    ::unlink(pid_file.c_str());
+    if (Status cleared = WriteMark(mark_file, {}); !cleared.ok()) {
+      log::Warning("mark_unwritten", {{"error", cleared.error().ToString()}});
+    }
+  }
+  void WritePidFile() {
+    Status written = WriteFileAtomic(pid_file, std::to_string(pid) + "\n");
+    if (!written.ok() && !pid_file_due) log::Warning("pid_file_unwritten", {{"error", written.error().ToString()}});
+    pid_file_due = !written.ok();
+  }
 };
 
 void RaiseOpenFiles(std::uint64_t wanted) {
@@ -148,7 +163,6 @@ void Supervisor::State::EndLeftovers() {
       EndProcess(*mark, 3000);
     }
     ::unlink(child->pid_file.c_str());
-    ::unlink(child->mark_file.c_str());
   }
 }
 
@@ -177,12 +191,20 @@ Status Supervisor::State::WriteFiles() {
 
 Status Supervisor::State::Start(Child& child, const Launch& launch) {
   // The mark is there before the program runs: whenever this process is killed, the next one finds the child.
-  FW_ASSIGN(child.pid, StartProcess(launch, [&child](pid_t pid) -> Status {
+  auto started = StartProcess(launch, [&child](pid_t pid) -> Status {
     auto mark = MarkOf(pid);
     return mark ? WriteMark(child.mark_file, *mark) : Status();
-  }));
+  });
+  if (!started.ok()) {
+    if (child.started_ms == 0) return std::move(started).error();  // the machine lacks something: say so and end
+    log::Error("cannot_start", {{"process", child.name}, {"error", started.error().ToString()}});
+    child.backoff_ms = std::clamp(child.backoff_ms * 2, kMinBackoffMs, kMaxBackoffMs);
+    child.next_start_ms = clock.MonotonicMillis() + child.backoff_ms;
+    return {};
+  }
+  child.pid = *started;
   child.started_ms = clock.MonotonicMillis();
-  FW_TRY(WriteFileAtomic(child.pid_file, std::to_string(child.pid) + "\n"));
+  child.WritePidFile();
   log::Info("started", {{"process", child.name}, {"pid", child.pid}});
   return {};
 }
@@ -214,6 +236,9 @@ Status Supervisor::State::StartDue() {
   std::int64_t now = clock.MonotonicMillis();
   if (server.pid == 0 && !options.server_command.empty() && now >= server.next_start_ms) FW_TRY(StartServer());
   if (broker.pid == 0 && now >= broker.next_start_ms) FW_TRY(StartBroker());
+  for (Child* child : {&broker, &server}) {
+    if (child->pid_file_due && child->pid != 0) child->WritePidFile();
+  }
   return {};
 }
 
@@ -222,9 +247,7 @@ void Supervisor::State::Exited(Child& child, int status) {
   bool steady = now - child.started_ms >= kSteadyMs;
   child.backoff_ms = steady || child.backoff_ms == 0 ? kMinBackoffMs : std::min(child.backoff_ms * 2, kMaxBackoffMs);
   child.next_start_ms = now + child.backoff_ms;
-  child.pid = 0;
-  ::unlink(child.pid_file.c_str());
-  ::unlink(child.mark_file.c_str());
+  child.Forget();
   log::Warning("ended", {{"process", child.name},
                          {"exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
                          {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0},
@@ -310,6 +333,8 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Prepare(SupervisorOptions option
   s.identity = ResolveIdentity(s.options.user, needed, why);
   if (!why.empty()) log::Warning("running_as_root", {{"why", why}});
   FW_TRY(s.WriteFiles());
+  // Overwritten in place from now on, which a full disk does not prevent.
+  for (const Child* child : {&s.broker, &s.server}) FW_TRY(WriteMark(child->mark_file, {}));
   RaiseOpenFiles(s.options.open_files);
   s.relay = std::make_unique<ReasonRelay>(s.paths.reason_socket, s.options.broker_line);
   return supervisor;
@@ -327,7 +352,7 @@ Status Supervisor::Run() {
   Status status;
   for (bool running = true; running && status.ok();) {
     status = s.StartDue();
-    bool waiting = s.broker.pid == 0 || s.server.pid == 0;
+    bool waiting = s.broker.pid == 0 || s.server.pid == 0 || s.broker.pid_file_due || s.server.pid_file_due;
     pollfd polled[] = {{s.signals.get(), POLLIN, 0}, {s.broker_out.get(), POLLIN, 0}};
     if (status.ok() && ::poll(polled, 2, waiting ? 100 : 60000) < 0 && errno != EINTR) {
       status = ErrnoError(errno, "waiting for children");
