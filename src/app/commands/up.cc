@@ -39,6 +39,7 @@ Result<std::string> PluginPath() {
 // The broker may run as a user that cannot reach the build folder: it gets a copy inside the data folder.
 Status CopyFile(const std::string& from, const std::string& to, unsigned mode) {
   FW_ASSIGN(std::string content, ReadFile(from, 256 << 20));
+  if (auto present = ReadFile(to, 256 << 20); present.ok() && *present == content) return {};  // a full disk may start, too
   return WriteFileAtomic(to, content, mode);
 }
 
@@ -134,6 +135,7 @@ Status EnterFolder(const std::string& data) {
 }
 
 Status Up(UpArguments arguments) {
+  signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a full disk, for the children, too: a write fails, nobody dies
   FW_ASSIGN(config::ServerOptions options, LoadOptions(arguments.sources));
   if (!arguments.sources.config_file.empty()) arguments.sources.config_file = Absolute(arguments.sources.config_file);
   if (!options.notify_smtp_credentials_file.empty()) {
@@ -169,6 +171,7 @@ Status Serve(const UpArguments& arguments) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   FW_ASSIGN(auto server, Server::Start(DataFolder("."), options));
   int received = 0;
   sigwait(&signals, &received);
