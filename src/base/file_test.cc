@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace fleetward {
 namespace {
@@ -28,7 +29,7 @@ TEST(File, AtomicWriteReplacesAndSetsTheMode) {
   EXPECT_EQ(ReadFile(path, 2).error().code(), Code::kInvalidArgument);
   EXPECT_EQ(ReadFile(path + "x").error().code(), Code::kNotFound);
   EXPECT_FALSE(MakeDirs(path + "/below-a-file").ok());
-  std::system(("rm -r " + std::string(folder)).c_str());  // NOLINT
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
