@@ -36,9 +36,10 @@ class Shell:
             return file.read().split()
 
     def end(self):
-        self.process.kill()
-        self.process.wait()
-        os.close(self.master)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+            os.close(self.master)
 
 
 @pytest.fixture
@@ -108,6 +109,7 @@ def test_child_processes_of_myapp(make, shell):
     why = fw.run("why", "MyDevice", "--data", fw.data).stdout
     assert "noChildren" in why
     agent.stop()
+    myapp.end()
     fw.stop()
 
 

@@ -36,7 +36,7 @@ def behaviors(messages, size, window):
     return [behavior("msgReceive", "aws:num-messages-received", messages), behavior("bytesOut", "aws:all-bytes-out", size)]
 
 
-def setup(fw, sink, window, messages, size):
+def follow_the_story(fw, sink, window, messages, size):
     """The story's commands, one by one; returns the device's certificate and the topic."""
     aws = fw.aws
     assert aws("iot", "create-thing-group", "--thing-group-name", "allMyDevices")["thingGroupArn"] == GROUP
@@ -123,7 +123,7 @@ def test_rogue_device_is_noticed_reported_and_cleared(make, mail):
     """Windows of 10 s, as `detect.min_duration_seconds` allows; the rogue is as much faster."""
     fw = make({"detect.min_duration_seconds": 10, "notify.smtp.url": mail.url})
     started = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=1)
-    certificate, topic = setup(fw, mail, 10, 100, 250000)
+    certificate, topic = follow_the_story(fw, mail, 10, 100, 250000)
     agent = fw.agent(certificate, "MyDevice", "-f", "json", "-i", "2")
     agent.wait_accepted(2)
     never(lambda: active(fw), 4, "an alarm without a reason")
@@ -180,7 +180,7 @@ def check_mails(sink, table, kinds):
 def test_rogue_device_with_the_figures_of_the_story(make, mail):
     """Windows of 300 s: a counter that has already broken its limit alarms at once (D5)."""
     fw = make({"notify.smtp.url": mail.url})
-    certificate, _ = setup(fw, mail, 300, 100, 10000)
+    certificate, _ = follow_the_story(fw, mail, 300, 100, 10000)
     profile = fw.aws("iot", "describe-security-profile", "--security-profile-name", "CheckRogueDevices")
     assert profile["behaviors"] == behaviors(100, 10000, 300)
     assert profile["version"] == 1
