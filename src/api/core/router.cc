@@ -395,6 +395,11 @@ void Router::Register(const OperationInfo& operation, Bound handler) {
   }
 }
 
+bool Router::Handles(const OperationInfo& operation) const {
+  auto found = state_->entries.find(&operation);
+  return found != state_->entries.end() && found->second.handler;
+}
+
 void Router::Limit(const OperationInfo& operation, int running, int waiting) {
   state_->entries[&operation].limit = std::make_unique<ConcurrencyLimit>(running, waiting);
 }

@@ -81,6 +81,9 @@ class Router {
   /// prefixes without a handler answer 404.
   void HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler);
 
+  /// Whether the operation has a handler; without one it is answered "not offered".
+  bool Handles(const OperationInfo& operation) const;
+
   /// Answers any request; never fails, never throws.
   http::Response Serve(const http::Request& request) const;
 
