@@ -124,7 +124,7 @@ constexpr OptionSpec kOptions[] = {
              "For tests.",
      .example = R"(false)"},
     {.name = "fetch.ca_file", .member = Bind<&O::fetch_ca_file>,
-     .help = "Further CA certificates (PEM) trusted for outgoing https requests.",
+     .help = "Further CA certificates (PEM) trusted for outgoing https requests and the mail relay.",
      .example = R"("/etc/fleetward/extra-ca.pem")"},
     {.name = "log.level", .member = Bind<&O::log_level>,
      .help = "The least severe log lines that are written.",

@@ -56,7 +56,7 @@ void GiveTo(const char* user) {
   }
 }
 
-// The children cannot read what only root can: settings and the mail password go along as copies (0600).
+// The children cannot read what only root can: settings, the mail password and CAs go along as copies.
 Result<std::vector<std::string>> ServerCommand(const UpArguments& arguments, const config::ServerOptions& options) {
   std::vector<std::string> command = {"/proc/self/exe", "serve", "--data", "."};
   if (!arguments.sources.config_file.empty()) {
@@ -67,6 +67,10 @@ Result<std::vector<std::string>> ServerCommand(const UpArguments& arguments, con
   if (!options.notify_smtp_credentials_file.empty()) {
     FW_TRY(CopyFile(options.notify_smtp_credentials_file, "run/smtp-credentials", 0600));
     command.insert(command.end(), {"--set", "notify.smtp.credentials_file=run/smtp-credentials"});
+  }
+  if (!options.fetch_ca_file.empty()) {
+    FW_TRY(CopyFile(options.fetch_ca_file, "run/fetch-ca.pem", 0644));
+    command.insert(command.end(), {"--set", "fetch.ca_file=run/fetch-ca.pem"});
   }
   return command;
 }
@@ -141,6 +145,7 @@ Status Up(UpArguments arguments) {
   if (!options.notify_smtp_credentials_file.empty()) {
     options.notify_smtp_credentials_file = Absolute(options.notify_smtp_credentials_file);
   }
+  if (!options.fetch_ca_file.empty()) options.fetch_ca_file = Absolute(options.fetch_ca_file);
   std::string data = Absolute(arguments.data);
   FW_TRY(EnterFolder(data));
   FW_ASSIGN(Fd lock, supervise::LockFolder(data));
