@@ -256,5 +256,27 @@ TEST_F(ShardTest, WhatTheRegistryNoLongerHasIsRemovedAtTheNextStart) {
   shard_->Ask([](Shard& s) { EXPECT_TRUE(s.Describe(kThing).behaviors.empty()); });
 }
 
+// Threat e: whose certificate reported a value stays with it.
+TEST_F(ShardTest, TheReportersCertificateStaysWithTheValues) {
+  Configure();
+  report::MetricReport report;
+  report.report_id = 1;
+  report.tcp.listed = true;
+  report.tcp.total = 2;
+  std::string body;
+  report::EncodeRecord(report, body);
+  const std::string stranger(32, 's');
+  Log(ReportRecord{kThing, "pump", kStart, ReportRecord::kRegistered, 1, stranger, body});
+  Deliver();
+  std::vector<std::string> reporters;
+  telemetry::Query query(*blocks_, {&shard_->recorder()});
+  ASSERT_TRUE(query.Samples(kThing, telemetry::Source::kDevice, FromMillis(0), FromMillis(kStart * 2),
+                            [&](const telemetry::Sample& sample) {
+                              reporters.push_back(sample.reporter);
+                              return true;
+                            }).ok());
+  EXPECT_EQ(reporters, std::vector<std::string>{stranger});
+}
+
 }  // namespace
 }  // namespace fleetward::ingest
