@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "info_log.h"
+
 namespace fleetward::store {
 
 RocksOptions Resolve(RocksOptions options) {
@@ -29,9 +31,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   db.max_background_jobs = options.background_threads;
   db.max_open_files = 512;
   db.avoid_flush_during_shutdown = true;  // Flush is explicit; closing on a full disk must not wait
-  db.info_log_level = rocksdb::WARN_LEVEL;
-  db.keep_log_file_num = 2;
-  db.max_log_file_size = 1 << 20;
+  db.info_log = MakeInfoLog();
   db.max_manifest_file_size = 1 << 20;
   db.bytes_per_sync = 1 << 20;
   db.stats_dump_period_sec = 0;
