@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "fleetward/base/clock.h"
 #include "fleetward/base/encoding.h"
@@ -140,6 +141,8 @@ struct Supervisor::State {
   void Reap();
   void Exited(Child& child, int status);
   void DrainBroker();
+  void TakeLine(std::string_view line);
+  void SetDamagedStateAside();
   void Stop();
   void WaitGone(Child& child, std::int64_t deadline_ms);
   void Killed(Child& child);
@@ -153,6 +156,7 @@ struct Supervisor::State {
   Child broker;
   Child server;
   std::unique_ptr<ReasonRelay> relay;
+  bool broker_state_damaged = false;
 };
 
 /// Never two brokers (D44): what a killed supervisor started is found by pid and start time.
@@ -209,7 +213,22 @@ Status Supervisor::State::Start(Child& child, const Launch& launch) {
   return {};
 }
 
+void Supervisor::State::TakeLine(std::string_view line) {
+  if (line.find("Couldn't open database") != std::string_view::npos) broker_state_damaged = true;
+  if (options.broker_line) options.broker_line(line);
+}
+
+/// A broker that saves its state on a full disk leaves half a file, with which it would never start again.
+void Supervisor::State::SetDamagedStateAside() {
+  if (!std::exchange(broker_state_damaged, false)) return;
+  std::string file = paths.broker_state + "/mosquitto.db";
+  if (::rename(file.c_str(), (file + ".damaged").c_str()) != 0) return;
+  log::Error("broker_state_damaged", {{"kept_as", file + ".damaged"},
+                                      {"meaning", "saved sessions and retained messages are lost"}});
+}
+
 Status Supervisor::State::StartBroker() {
+  SetDamagedStateAside();
   int fds[2];
   if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return ErrnoError(errno, "making a pipe");
   broker_out = Fd(fds[0]);
@@ -336,7 +355,7 @@ Result<std::unique_ptr<Supervisor>> Supervisor::Prepare(SupervisorOptions option
   // Overwritten in place from now on, which a full disk does not prevent.
   for (const Child* child : {&s.broker, &s.server}) FW_TRY(WriteMark(child->mark_file, {}));
   RaiseOpenFiles(s.options.open_files);
-  s.relay = std::make_unique<ReasonRelay>(s.paths.reason_socket, s.options.broker_line);
+  s.relay = std::make_unique<ReasonRelay>(s.paths.reason_socket, [&s](std::string_view line) { s.TakeLine(line); });
   return supervisor;
 }
 
