@@ -21,48 +21,62 @@ import sys
 import time
 
 PSUTIL = r"""
-import json, random, sys, time
+import json, random, socket, sys, time
 import psutil
-lean = sys.argv[2] == "lean"
-def name_of(address):
-    if lean:
-        return address
-    if address in ("0.0.0.0", "::"):
-        return address
-    for name in psutil.net_if_addrs():
-        if any(one.address == address for one in psutil.net_if_addrs()[name]):
-            return name
-def collect(report_id):
-    tcp, udp, established = [], [], []
-    rows = psutil.net_connections(kind="inet")
-    for c in rows:
-        interface = None if lean and c.raddr else name_of(c.laddr.ip)
-        if c.type == 1 and c.status == psutil.CONN_LISTEN:
-            tcp.append({"port": c.laddr.port, "interface": interface})
-        elif c.type == 2 and not c.raddr:
-            udp.append({"port": c.laddr.port, "interface": interface})
-    for c in rows if lean else psutil.net_connections(kind="tcp"):
-        if c.type == 1 and c.status == psutil.CONN_ESTABLISHED:
-            established.append({"remote_addr": "%s:%d" % (c.raddr.ip, c.raddr.port), "local_port": c.laddr.port,
-                                "local_interface": name_of(c.laddr.ip)})
-    net = psutil.net_io_counters(pernic=False)
-    cut = lambda rows: random.sample(rows, 50) if len(rows) > 50 else rows
+turns, lean = int(sys.argv[1]), sys.argv[2] == "lean"
+wildcards = {"0.0.0.0", "::"}
+# What is asked of the kernel, and what is taken from each answer.
+passes = {"inet": {"tcp", "udp", "peers"}} if lean else {"inet": {"tcp", "udp"}, "tcp": {"peers"}}
+
+def role_of(row):
+    if row.type == socket.SOCK_DGRAM:
+        return "" if row.raddr else "udp"
+    return {psutil.CONN_LISTEN: "tcp", psutil.CONN_ESTABLISHED: "peers"}.get(row.status, "")
+
+def interface_of(ip):
+    if lean or ip in wildcards:
+        return ip
+    return next((name for name in psutil.net_if_addrs()
+                 if ip in {entry.address for entry in psutil.net_if_addrs()[name]}), None)
+
+def census():
+    found = {"tcp": [], "udp": [], "peers": []}
+    for kind, roles in passes.items():
+        for row in psutil.net_connections(kind=kind):
+            role = role_of(row)
+            interface = interface_of(row.laddr.ip) if kind == "inet" or role in roles else None
+            if role in roles:
+                found[role].append((row, interface))
+    return found
+
+def part(rows, name, entry_of):
+    shown = rows if len(rows) <= 50 else random.sample(rows, 50)
+    return {name: [entry_of(row, interface) for row, interface in shown], "total": len(rows)}
+
+def port(row, interface):
+    return {"port": row.laddr.port, "interface": interface}
+
+def peer(row, interface):
+    return {"remote_addr": f"{row.raddr.ip}:{row.raddr.port}", "local_port": row.laddr.port,
+            "local_interface": interface}
+
+def report(report_id):
+    found, traffic = census(), psutil.net_io_counters()
     text = json.dumps({"header": {"report_id": report_id, "version": "1.0"}, "metrics": {
-        "listening_tcp_ports": {"ports": cut(tcp), "total": len(tcp)},
-        "listening_udp_ports": {"ports": cut(udp), "total": len(udp)},
-        "network_stats": {"bytes_in": net.bytes_recv, "bytes_out": net.bytes_sent,
-                          "packets_in": net.packets_recv, "packets_out": net.packets_sent},
-        "tcp_connections": {"established_connections": {"connections": cut(established), "total": len(established)}}}})
-    return len(tcp), len(udp), len(established), len(text)
-n = int(sys.argv[1])
-collect(0)
+        "listening_tcp_ports": part(found["tcp"], "ports", port),
+        "listening_udp_ports": part(found["udp"], "ports", port),
+        "network_stats": {"bytes_in": traffic.bytes_recv, "bytes_out": traffic.bytes_sent,
+                          "packets_in": traffic.packets_recv, "packets_out": traffic.packets_sent},
+        "tcp_connections": {"established_connections": part(found["peers"], "connections", peer)}}})
+    return [len(rows) for rows in found.values()] + [len(text)]
+
+report(0)
 costs = []
-for i in range(n):
+for turn in range(turns):
     begin = time.process_time_ns()
-    counts = collect(i + 1)
+    counts = report(turn + 1)
     costs.append((time.process_time_ns() - begin) / 1000)
-costs.sort()
-print("psutil", costs[len(costs) // 2], *counts)
+print("psutil", sorted(costs)[turns // 2], *counts)
 """
 
 

@@ -9,10 +9,10 @@
 namespace fleetward::app {
 namespace {
 
-// FLEETWARD_DATA saves typing --data; `fleetward env` sets it.
+// FLEETWARD_DATA saves typing --data; `fleetward env` sets it. The default is the folder of scripts/up.
 std::string DefaultData() {
   const char* data = std::getenv("FLEETWARD_DATA");
-  return data != nullptr ? data : "var";
+  return data != nullptr ? data : "var/data";
 }
 
 void AddSettings(CLI::App* command, UpArguments& arguments) {
