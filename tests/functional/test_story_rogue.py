@@ -61,15 +61,19 @@ def follow_the_story(fw, sink, window, messages, size):
     assert pending["SubscriptionArn"] == "pending confirmation"
     confirm(fw, sink, topic)
 
-    aws("iot", "create-security-profile", "--security-profile-name", "CheckRogueDevices",
+    create_profile(fw, topic, window, messages, size)
+    return certificate, topic
+
+
+def create_profile(fw, topic, window, messages, size):
+    fw.aws("iot", "create-security-profile", "--security-profile-name", "CheckRogueDevices",
         "--behaviors", json.dumps(behaviors(messages, size, window)),
         "--alert-targets", json.dumps({"SNS": {"alertTargetArn": topic,
                                                "roleArn": "arn:aws:iam::123456789012:role/Alerts"}}))
-    aws("iot", "attach-security-profile", "--security-profile-name", "CheckRogueDevices",
+    fw.aws("iot", "attach-security-profile", "--security-profile-name", "CheckRogueDevices",
         "--security-profile-target-arn", GROUP)
-    targets = aws("iot", "list-targets-for-security-profile", "--security-profile-name", "CheckRogueDevices")
+    targets = fw.aws("iot", "list-targets-for-security-profile", "--security-profile-name", "CheckRogueDevices")
     assert targets["securityProfileTargets"] == [{"arn": GROUP}]
-    return certificate, topic
 
 
 def confirm(fw, sink, topic):
@@ -184,7 +188,13 @@ def check_mails(sink, table, kinds):
 def test_rogue_device_with_the_figures_of_the_story(make, mail):
     """Windows of 300 s: a counter that has already broken its limit alarms at once (D5)."""
     fw = make({"notify.smtp.url": mail.url})
-    certificate, _ = follow_the_story(fw, mail, 300, 100, 10000)
+    certificate = fw.thing("MyDevice")
+    fw.iot.create_thing_group(thingGroupName="allMyDevices")
+    fw.iot.add_thing_to_thing_group(thingGroupName="allMyDevices", thingName="MyDevice")
+    topic = fw.sns.create_topic(Name="MisbehavingDevices")["TopicArn"]
+    fw.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.org")
+    confirm(fw, mail, topic)
+    create_profile(fw, topic, 300, 100, 10000)
     profile = fw.aws("iot", "describe-security-profile", "--security-profile-name", "CheckRogueDevices")
     assert profile["behaviors"] == behaviors(100, 10000, 300)
     assert profile["version"] == 1
