@@ -1,10 +1,7 @@
 """Hostile reports, API bodies, requests and networks against the whole: a clear error, and nothing lost."""
-import datetime
 import json
-import os
 import socket
 import ssl
-import struct
 import subprocess
 import sys
 import threading
@@ -12,7 +9,6 @@ import time
 import urllib.error
 import urllib.request
 
-import boto3
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
@@ -22,7 +18,7 @@ import pytest
 
 from support import processes
 from support.device import Device, Refused, Reporter, report
-from support.processes import never, wait_for
+from support.processes import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,17 @@
 """Death, restart and standstill of the parts (D17, D23, D44)."""
+import json
 import os
 import signal
+import ssl
 import threading
 import time
+import urllib.request
 
 import pytest
 
+from support import mail as mails
 from support.device import Device, Reporter, report
-from support.processes import alive, listeners, never, wait_for
+from support.processes import listeners, wait_for
 
 # How long the server stands still; the issue's 60 s with FLEETWARD_LONG_TESTS=1.
 STANDSTILL = 60 if os.environ.get("FLEETWARD_LONG_TESTS") else 20
@@ -63,7 +67,6 @@ class Stream:
 
 
 def _body(number):
-    import json
     return json.dumps(report(number, {"listening_tcp_ports": {"total": number}}))
 
 
@@ -199,13 +202,10 @@ def test_a_server_at_a_standstill_disturbs_no_device_and_loses_nothing(watched):
 
 
 def test_alarms_survive_the_servers_death_and_are_not_doubled(make, mail):
-    from support import mail as mails
     fw = make({"detect.min_duration_seconds": 1, "notify.smtp.url": mail.url})
     topic = fw.sns.create_topic(Name="alerts")["TopicArn"]
     fw.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.org")
     link = next(part for part in mails.links(mail.wait(1)[0]) if "ConfirmSubscription" in part)
-    import ssl
-    import urllib.request
     urllib.request.urlopen(link, context=ssl.create_default_context(cafile=fw.ca), timeout=10).close()
     fw.iot.create_security_profile(
         securityProfileName="Ports",

@@ -1,5 +1,4 @@
 """Story 4: every other Device Defender agent, with the quirks of its reports and sessions, over real mutual TLS."""
-import copy
 import json
 import os
 import time
@@ -10,7 +9,7 @@ import pytest
 
 from support.device import Device, Refused, Reporter, report
 from support.paths import REPORTS
-from support.processes import never, wait_for
+from support.processes import wait_for
 
 ALL_THINGS = "arn:aws:iot:us-east-1:123456789012:all/things"
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from support.fleetward import Certificate
 from support.processes import die_with_parent, never, wait_for
 
 TARGET = "arn:aws:iot:us-east-1:123456789012:all/things"
@@ -115,7 +116,6 @@ def test_child_processes_of_myapp(make, shell):
 
 def provisioned(folder):
     """The certificate and key that `fleetward provision` wrote."""
-    from support.fleetward import Certificate
     names = sorted(os.listdir(folder))
     keys = [n for n in names if n.endswith("key") or n.endswith(".key") or n.endswith("key.pem")]
     certificates = [n for n in names if n.endswith((".pem", ".crt")) and n not in keys and "ca" not in n.lower().split(".")[0].split("-")]

@@ -2,6 +2,7 @@
 import asyncio
 import email
 import email.policy
+import json
 import re
 import ssl
 import threading
@@ -103,7 +104,6 @@ def links(message):
 
 def alarm_json(message):
     """The first line of an alarm mail is the message JSON as it is (D35)."""
-    import json
     return json.loads(body(message).split("\n")[0])
 
 
