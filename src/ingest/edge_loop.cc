@@ -102,10 +102,13 @@ void EdgeLoop::TakeConfiguration() {
 void EdgeLoop::OnHello(bus::EdgeConnection connection, const report::HelloFrame& hello) {
   Edge edge;
   edge.plugin_start = hello.plugin_start;
-  edge.clock_ms = hello.event_time_ms;
+  // Its clock is not known yet: frames of before this hello may follow, and they are not late.
   auto known = progress_.find(hello.plugin_start);
   if (known == progress_.end()) {
-    Emit(EdgeStartRecord{hello.plugin_start, hello.event_time_ms});
+    // Whoever was connected to the broker before was last known to be so at the watermark; the new one may have had
+    // clients before it found this server.
+    std::int64_t last = watermark_ms_ == 0 ? hello.event_time_ms : std::min(hello.event_time_ms, watermark_ms_);
+    Emit(EdgeStartRecord{hello.plugin_start, last});
     Emit(EdgeProgressRecord{hello.plugin_start, 0});
     known = progress_.emplace(hello.plugin_start, 0).first;
   }

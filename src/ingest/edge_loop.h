@@ -46,7 +46,7 @@ class EdgeLoop {
   struct Edge {
     Id128 plugin_start;
     std::uint64_t seq = 0;
-    std::int64_t clock_ms = 0;
+    std::int64_t clock_ms = 0;    // 0: not heard yet, which holds the watermark back
     std::int64_t silent_ms = 0;   // waited for in vain, not wall time: a stopped server must not call edges silent
     std::uint64_t applied = 0;
     bool fresh = false;           // frames came in this round
