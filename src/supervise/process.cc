@@ -59,7 +59,7 @@ bool Become(const Identity& identity, bool bind_low_ports) {
   // After the change of user, which clears it; a parent that died meanwhile is noticed by hand.
   if (ok && launch.death_signal != 0) ok = ::prctl(PR_SET_PDEATHSIG, launch.death_signal) == 0;
   if (ok && ::getppid() != parent) ::_exit(1);
-  if (ok) ::execvp(argv[0], argv);
+  if (ok) ::execvp(launch.command[0].c_str(), argv);
   int error = errno;
   (void)!::write(report_fd, &error, sizeof error);
   ::_exit(127);
@@ -96,6 +96,7 @@ std::set<std::string> ListeningInodes(std::uint16_t port) {
 Result<pid_t> StartProcess(const Launch& launch, const std::function<Status(pid_t)>& before_exec) {
   std::vector<char*> argv;
   for (const std::string& word : launch.command) argv.push_back(const_cast<char*>(word.c_str()));
+  if (!launch.shown_as.empty()) argv[0] = const_cast<char*>(launch.shown_as.c_str());
   argv.push_back(nullptr);
   int pipe_fds[2];
   if (::pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoError(errno, "making a pipe");

@@ -22,6 +22,7 @@ struct Identity {
 
 struct Launch {
   std::vector<std::string> command;   // found by PATH when without a slash
+  std::string shown_as;               // argv[0], when that is not command[0]
   std::optional<Identity> identity;
   int death_signal = 0;               // sent when the supervisor dies (D17)
   int stdout_fd = -1;                 // becomes the child's stdout and stderr; -1: inherited

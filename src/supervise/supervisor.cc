@@ -151,6 +151,7 @@ struct Supervisor::State {
   RunPaths paths;
   SystemClock clock;
   Fd signals;
+  bool stopping = false;
   Fd broker_out;
   std::optional<Identity> identity;
   Child broker;
@@ -246,6 +247,7 @@ Status Supervisor::State::StartBroker() {
 Status Supervisor::State::StartServer() {
   Launch launch;
   launch.command = options.server_command;
+  launch.shown_as = "fleetward";  // the command may be /proc/self/exe
   launch.identity = identity;
   launch.death_signal = SIGTERM;
   return Start(server, launch);
@@ -267,10 +269,14 @@ void Supervisor::State::Exited(Child& child, int status) {
   child.backoff_ms = steady || child.backoff_ms == 0 ? kMinBackoffMs : std::min(child.backoff_ms * 2, kMaxBackoffMs);
   child.next_start_ms = now + child.backoff_ms;
   child.Forget();
-  log::Warning("ended", {{"process", child.name},
-                         {"exit", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
-                         {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0},
-                         {"restart_ms", child.backoff_ms}});
+  int exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  if (stopping) {
+    log::Info("ended", {{"process", child.name}, {"exit", exit}, {"signal", signal}});
+  } else {
+    log::Warning("ended", {{"process", child.name}, {"exit", exit}, {"signal", signal},
+                           {"restart_ms", child.backoff_ms}});
+  }
 }
 
 void Supervisor::State::Reap() {
@@ -314,6 +320,7 @@ void Supervisor::State::Killed(Child& child) {
 
 /// The broker first: its plugin's last frames still find the server.
 void Supervisor::State::Stop() {
+  stopping = true;
   if (broker.pid != 0) ::kill(broker.pid, SIGTERM);
   WaitGone(broker, clock.MonotonicMillis() + kBrokerGraceMs);
   if (server.pid != 0) ::kill(server.pid, SIGTERM);
