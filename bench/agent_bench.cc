@@ -1,5 +1,5 @@
 // One collection of the agent, encoding included, beside the least that Linux asks for it; driven by bench/agent.py.
-// usage: agent_bench MODE ITERATIONS
+// usage: agent_bench MODE ITERATIONS | --smoke
 //   agent   the agent's sampler and JSON encoder with the built-in metrics
 //   floor   a bare sock_diag walk, one read of /proc/net/dev and a snprintf of totals: no checks, no buffers to keep
 //   proc    the agent with its /proc/net collector
@@ -172,20 +172,25 @@ void Measure(const char* mode, int iterations, Subject& subject) {
          counts.established, counts.bytes);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 3) return 2;
-  std::string mode = argv[1];
-  int iterations = std::max(1, atoi(argv[2]));
+void Run(const std::string& mode, int iterations) {
   if (mode == "floor") {
     Floor floor;
-    Measure(argv[1], iterations, floor);
-    return 0;
+    return Measure(mode.c_str(), iterations, floor);
   }
   agent::AgentOptions options;
   if (mode == "proc") options.collector = "procfs";
   if (mode.starts_with("custom:")) Custom(mode.substr(7), options);
   Collection collection(options);
-  Measure(argv[1], iterations, collection);
+  Measure(mode.c_str(), iterations, collection);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == "--smoke") {
+    for (const char* mode : {"floor", "agent", "proc"}) Run(mode, 3);
+    return 0;
+  }
+  if (argc != 3) return 2;
+  Run(argv[1], std::max(1, atoi(argv[2])));
 }

@@ -1,5 +1,6 @@
 // Cost of decisions at the broker and of the snapshot. Decide rows print ns a decision; "floor" is one comparison of
-// the ARN with a literal, in the same run. Snapshot rows print bytes a thing (certificate and thing).
+// the ARN with a literal, in the same run. Snapshot rows print bytes a thing (certificate and thing). With --smoke alone
+// the decisions only, and briefly.
 #include <benchmark/benchmark.h>
 
 #include "fleetward/policy/device_session.h"
@@ -145,4 +146,14 @@ BENCHMARK(SessionOpenMillion);
 }  // namespace
 }  // namespace fleetward::policy
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  char filter[] = "--benchmark_filter=Floor|Decide|SessionPublish";
+  char time[] = "--benchmark_min_time=0.01";
+  char* smoke[] = {argv[0], filter, time, nullptr};
+  if (argc == 2 && std::string_view(argv[1]) == "--smoke") argc = 3, argv = smoke;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

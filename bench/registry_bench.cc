@@ -1,4 +1,4 @@
-// registry_bench [THINGS]: the control plane at a fleet's size. Prints rows of name, value, unit; ratios in one run.
+// registry_bench [THINGS | --smoke]: the control plane at a fleet's size. Prints rows of name, value, unit; ratios in one run.
 #include <unistd.h>
 
 #include <atomic>
@@ -56,7 +56,8 @@ double CreateThings(registry::Registry& registry, int first, int count, int thre
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int things = argc > 1 ? std::atoi(argv[1]) : 20'000;
+  const bool smoke = argc > 1 && std::string_view(argv[1]) == "--smoke";
+  const int things = smoke ? 1000 : argc > 1 ? std::atoi(argv[1]) : 20'000;
   char folder[] = "/tmp/fleetward-bench-XXXXXX";
   if (!mkdtemp(folder)) return 1;
   const std::string dir = folder;

@@ -1,7 +1,7 @@
 // Cost of turning one report into a validated record, against floors measured in the same run:
 //   C1  our JSON decoder over simdjson On-Demand that compares raw keys, reads every field and checks nothing
 //   C2  our CBOR decoder over our JSON decoder, same content
-// Usage: report_bench [ROUNDS]. Single thread, CPU time; the sides alternate; medians of pairwise ratios and their range.
+// Usage: report_bench [ROUNDS | --smoke]. Single thread, CPU time; the sides alternate; medians of pairwise ratios and their range.
 #include <simdjson.h>
 #include <time.h>
 
@@ -218,7 +218,8 @@ void PrintRow(const char* name, const char* what, const std::vector<double>& our
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 15;
+  const bool smoke = argc > 1 && std::string_view(argv[1]) == "--smoke";
+  const int rounds = smoke ? 1 : argc > 1 ? std::atoi(argv[1]) : 15;
   std::mt19937 random(20);
   std::vector<std::string> json(kReports);
   std::vector<std::string> cbor(kReports);

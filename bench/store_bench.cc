@@ -1,4 +1,4 @@
-// store_bench [--things 2000] [--per 288] [--pairs 3] [--dir DIR]: rows E1 to E4 of the performance targets.
+// store_bench [--things 2000] [--per 288] [--pairs 3] [--dir DIR] [--smoke]: rows E1 to E4 of the performance targets.
 //
 // Ours: event log with a sync per 1,000 reports, recorder, hour blocks, checkpoints, log trimming, day merge. Baseline of
 // E1, E3, E4: one RocksDB row per report (its log synced per 1,000). Floor of E2: the same bytes appended to a file,
@@ -436,6 +436,7 @@ void Print(const char* row, const char* what, const std::vector<double>& ours, c
 int main(int argc, char** argv) {
   std::uint64_t things = 2000, per = 288, pairs = 3;
   std::string folder = "/tmp/fleetward-store-bench." + std::to_string(getpid());
+  if (argc == 2 && std::string_view(argv[1]) == "--smoke") things = 100, per = 24, pairs = 1;
   for (int i = 1; i + 1 < argc; i += 2) {
     std::string flag = argv[i];
     if (flag == "--things") things = std::strtoull(argv[i + 1], nullptr, 10);

@@ -1,3 +1,7 @@
+# What scripts/check builds of a preset: all unit tests, all fuzzers.
+add_custom_target(unit_tests)
+add_custom_target(fuzzers)
+
 # fleetward_module(NAME SOURCES a.cc … DEPS base model … [PRIVATE_DEPS third::x …] [TESTS a_test.cc …])
 #
 # Declares the static library fleetward_NAME (alias fleetward::NAME) of src/NAME. Public headers live in
@@ -35,6 +39,7 @@ function(fleetward_module NAME)
     target_link_libraries(${NAME}_test PRIVATE ${target} ${private_deps} ${test_deps} third::gtest)
     add_test(NAME unit.${NAME} COMMAND ${NAME}_test)
     set_tests_properties(unit.${NAME} PROPERTIES LABELS unit TIMEOUT 600)
+    add_dependencies(unit_tests ${NAME}_test)
   endif()
 endfunction()
 
@@ -44,5 +49,6 @@ function(fleetward_fuzzer NAME SOURCE)
     add_executable(fuzz_${NAME} ${SOURCE})
     target_link_libraries(fuzz_${NAME} PRIVATE ${ARGN} fleetward::flags)
     target_link_options(fuzz_${NAME} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers fuzz_${NAME})
   endif()
 endfunction()

@@ -1,0 +1,22 @@
+// Stored violation events and active violations: what decodes must encode to something that decodes to the same.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "fleetward/alarms/codec.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace fleetward::alarms;
+  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  if (auto event = DecodeEvent(bytes); event.ok()) {
+    std::string once = EncodeEvent(*event);
+    auto again = DecodeEvent(once);
+    if (!again.ok() || EncodeEvent(*again) != once) std::abort();
+  }
+  if (auto active = DecodeActive(bytes); active.ok()) {
+    std::string once = EncodeActive(*active);
+    auto again = DecodeActive(once);
+    if (!again.ok() || EncodeActive(*again) != once) std::abort();
+  }
+  return 0;
+}
