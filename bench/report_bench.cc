@@ -1,5 +1,6 @@
 // Cost of turning one report into a validated record, against floors measured in the same run:
-//   C1  our JSON decoder over simdjson On-Demand that compares raw keys, reads every field and checks nothing
+//   C1  our JSON decoder over simdjson On-Demand that compares raw keys, converts and stores every field (numbers,
+//       ports, addresses, texts as views), and checks nothing: no limits, no duplicates, no order, no ranges
 //   C2  our CBOR decoder over our JSON decoder, same content
 // Usage: report_bench [ROUNDS | --smoke]. Single thread, CPU time; the sides alternate; medians of pairwise ratios and their range.
 #include <simdjson.h>
@@ -8,9 +9,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fleetward/report/decode.h"
@@ -65,16 +68,37 @@ Json MakeReport(std::mt19937& random) {
   return report;
 }
 
-/// What the floor reads: numbers in place, texts as they stand.
+/// Every field of a report, as it stands.
 struct FloorRecord {
+  struct Port {
+    std::uint16_t port;
+    std::string_view interface;
+  };
+  struct Connection {
+    std::uint32_t address;
+    std::uint16_t port, local_port;
+    std::string_view interface;
+  };
+  struct Custom {
+    std::string_view name;
+    double number;
+  };
   std::uint64_t report_id, counters[4], totals[3];
-  std::uint16_t tcp[64], udp[64], remote_port[64];
-  std::uint32_t tcp_count, udp_count, remote_count, custom_count, remote[64];
-  double custom[8];
-  std::uint64_t text;  // touches the texts that are not kept
+  std::string_view version;
+  std::uint32_t tcp_count, udp_count, remote_count, custom_count;
+  Port tcp[64], udp[64];
+  Connection remotes[64];
+  Custom custom[8];
 };
 
-inline void ReadRemote(const char* at, std::uint32_t& address, std::uint16_t& port) {
+inline std::string_view RawText(const char* begin) {
+  return {begin, static_cast<std::size_t>(static_cast<const char*>(std::memchr(begin, '"', 128)) - begin)};
+}
+
+inline std::string_view RawText(ondemand::value value) { return RawText(value.get_raw_json_string().value().raw()); }
+
+inline void ReadRemote(std::string_view text, std::uint32_t& address, std::uint16_t& port) {
+  const char* at = text.data();
   std::uint32_t octet = 0;
   address = 0;
   for (; *at != '"' && *at != ':'; ++at) {
@@ -91,18 +115,18 @@ inline void ReadRemote(const char* at, std::uint32_t& address, std::uint16_t& po
   port = static_cast<std::uint16_t>(octet);
 }
 
-inline void FloorPorts(ondemand::value value, std::uint16_t* ports, std::uint32_t& count, std::uint64_t& total,
-                       std::uint64_t& text) {
+inline void FloorPorts(ondemand::value value, FloorRecord::Port* ports, std::uint32_t& count, std::uint64_t& total) {
   for (auto member : value.get_object()) {
     if (member.key().value() == "ports") {
       for (auto entry : member.value().get_array()) {
         for (auto field : entry.get_object()) {
           if (field.key().value() == "port") {
-            ports[count++] = static_cast<std::uint16_t>(field.value().get_uint64().value());
+            ports[count].port = static_cast<std::uint16_t>(field.value().get_uint64().value());
           } else {
-            text += static_cast<unsigned char>(*field.value().get_raw_json_string().value().raw());
+            ports[count].interface = RawText(field.value());
           }
         }
+        ++count;
       }
     } else {
       total = member.value().get_uint64();
@@ -118,18 +142,17 @@ void FloorConnections(ondemand::value value, FloorRecord& out) {
         continue;
       }
       for (auto entry : member.value().get_array()) {
+        FloorRecord::Connection& connection = out.remotes[out.remote_count++];
         for (auto field : entry.get_object()) {
           auto key = field.key().value();
           if (key == "remote_addr") {
-            ReadRemote(field.value().get_raw_json_string().value().raw(), out.remote[out.remote_count],
-                       out.remote_port[out.remote_count]);
+            ReadRemote(RawText(field.value()), connection.address, connection.port);
           } else if (key == "local_port") {
-            out.text += field.value().get_uint64().value();
+            connection.local_port = static_cast<std::uint16_t>(field.value().get_uint64().value());
           } else {
-            out.text += static_cast<unsigned char>(*field.value().get_raw_json_string().value().raw());
+            connection.interface = RawText(field.value());
           }
         }
-        ++out.remote_count;
       }
     }
   }
@@ -139,9 +162,9 @@ void FloorMetrics(ondemand::value value, FloorRecord& out) {
   for (auto member : value.get_object()) {
     auto key = member.key().value();
     if (key == "listening_tcp_ports") {
-      FloorPorts(member.value(), out.tcp, out.tcp_count, out.totals[0], out.text);
+      FloorPorts(member.value(), out.tcp, out.tcp_count, out.totals[0]);
     } else if (key == "listening_udp_ports") {
-      FloorPorts(member.value(), out.udp, out.udp_count, out.totals[1], out.text);
+      FloorPorts(member.value(), out.udp, out.udp_count, out.totals[1]);
     } else if (key == "network_stats") {
       for (auto counter : member.value().get_object()) {
         const char* name = counter.key().value().raw();
@@ -156,7 +179,6 @@ void FloorMetrics(ondemand::value value, FloorRecord& out) {
 
 void Floor(ondemand::parser& parser, const simdjson::padded_string& payload, FloorRecord& out) {
   out.tcp_count = out.udp_count = out.remote_count = out.custom_count = 0;
-  out.text = 0;
   auto document = parser.iterate(payload);
   for (auto member : document.get_object()) {
     auto key = member.key().value();
@@ -165,16 +187,17 @@ void Floor(ondemand::parser& parser, const simdjson::padded_string& payload, Flo
         if (field.key().value() == "report_id") {
           out.report_id = field.value().get_uint64();
         } else {
-          out.text += static_cast<unsigned char>(*field.value().get_raw_json_string().value().raw());
+          out.version = RawText(field.value());
         }
       }
     } else if (key == "metrics") {
       FloorMetrics(member.value(), out);
     } else if (key == "custom_metrics") {
       for (auto metric : member.value().get_object()) {
-        out.text += static_cast<unsigned char>(*metric.key().value().raw());
+        FloorRecord::Custom& custom = out.custom[out.custom_count++];
+        custom.name = RawText(metric.key().value().raw());
         for (auto entry : metric.value().get_array()) {
-          for (auto field : entry.get_object()) out.custom[out.custom_count++] = field.value().get_double();
+          for (auto field : entry.get_object()) custom.number = field.value().get_double();
         }
       }
     }
@@ -182,7 +205,8 @@ void Floor(ondemand::parser& parser, const simdjson::padded_string& payload, Flo
 }
 
 bool Same(const FloorRecord& floor, const MetricReport& report) {
-  std::vector<std::uint16_t> tcp(floor.tcp, floor.tcp + floor.tcp_count);
+  std::vector<std::uint16_t> tcp;
+  for (std::size_t i = 0; i < floor.tcp_count; ++i) tcp.push_back(floor.tcp[i].port);
   std::sort(tcp.begin(), tcp.end());
   tcp.erase(std::unique(tcp.begin(), tcp.end()), tcp.end());
   bool same = report.report_id == floor.report_id && report.tcp.ports == tcp && report.udp.entries == floor.udp_count &&
@@ -197,9 +221,11 @@ bool Same(const FloorRecord& floor, const MetricReport& report) {
     const auto& bytes = remote.address.bytes;
     std::uint32_t address = static_cast<std::uint32_t>(bytes[12]) << 24 | static_cast<std::uint32_t>(bytes[13]) << 16 |
                             static_cast<std::uint32_t>(bytes[14]) << 8 | bytes[15];
-    same = remote.address.IsV4() && address == floor.remote[i] && remote.port == floor.remote_port[i];
+    same = remote.address.IsV4() && address == floor.remotes[i].address && remote.port == floor.remotes[i].port;
   }
-  for (std::size_t i = 0; same && i < floor.custom_count; ++i) same = report.custom[i].number() == floor.custom[i];
+  for (std::size_t i = 0; same && i < floor.custom_count; ++i) {
+    same = report.custom[i].number() == floor.custom[i].number && report.custom[i].name() == floor.custom[i].name;
+  }
   return same;
 }
 

@@ -9,7 +9,7 @@ namespace {
 // The entity stands right behind the type byte, so that a shard can pass over foreign records without decoding them.
 class Encoder {
  public:
-  explicit Encoder(std::string& out) : out_(out), w_(out) {}
+  explicit Encoder(std::string& out) : w_(out) {}
 
   void operator()(const ReportRecord& r) {
     Begin(RecordType::kReport, r.entity);
@@ -125,7 +125,6 @@ class Encoder {
     w_.U64(id.high);
     w_.U64(id.low);
   }
-  std::string& out_;
   ByteWriter w_;
 };
 

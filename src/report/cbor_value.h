@@ -16,19 +16,27 @@
 
 namespace fleetward::report {
 
-/// UTF-8 check that passes quickly over ASCII.
-inline bool IsText8(std::string_view text) {
-  std::uint64_t high = 0;
+/// Whether all of it is ASCII; overlapping words instead of a byte at a time.
+[[gnu::always_inline]] inline bool IsAscii(std::string_view text) {
+  constexpr std::uint64_t kHigh = 0x8080808080808080U;
   const char* at = text.data();
-  std::size_t left = text.size();
-  for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
-    high |= word;
+  std::size_t size = text.size();
+  std::uint64_t word = 0;
+  if (size >= 8) {
+    word = LoadWord(at + size - 8);
+    for (std::size_t i = 0; i + 8 < size; i += 8) word |= LoadWord(at + i);
+  } else if (size >= 4) {
+    std::uint32_t first, last;
+    std::memcpy(&first, at, 4);
+    std::memcpy(&last, at + size - 4, 4);
+    word = first | last;
+  } else {
+    for (std::size_t i = 0; i < size; ++i) word |= static_cast<unsigned char>(at[i]);
   }
-  for (; left > 0; ++at, --left) high |= static_cast<unsigned char>(*at);
-  return (high & 0x8080808080808080U) == 0 || IsUtf8(text);
+  return (word & kHigh) == 0;
 }
+
+[[gnu::always_inline]] inline bool IsText8(std::string_view text) { return IsAscii(text) || IsUtf8(text); }
 
 class CborKey {
  public:
@@ -36,14 +44,14 @@ class CborKey {
 
   /// Names are ASCII: only a key that matches none needs to be checked for UTF-8.
   template <const auto& kNames>
-  int Match() {
+  [[gnu::always_inline]] int Match() {
     std::uint64_t word = 0;
-    if (readable_ >= sizeof word) {
-      std::memcpy(&word, text_.data(), sizeof word);
+    if (readable_ >= sizeof word) [[likely]] {
+      word = LoadWord(text_.data());
     } else {
       std::memcpy(&word, text_.data(), readable_);
     }
-    int field = FindName<kNames>([&](const Name& name) { return name.Matches(text_, word); });
+    int field = FindName<kNames>([&](const Name& name) __attribute__((always_inline)) { return name.Matches(text_, word); });
     matched_ = field >= 0;
     return field;
   }
@@ -87,7 +95,7 @@ class CborValue {
     return Container(kArray, [&] { return f(*this); });
   }
 
-  bool Unsigned(std::uint64_t& number) {
+  [[gnu::always_inline]] bool Unsigned(std::uint64_t& number) {
     Mark mark(*this);
     Head head;
     if (!ReadHead(head) || head.major != kUnsigned) return mark.Back();
@@ -115,7 +123,7 @@ class CborValue {
     return true;
   }
 
-  bool Text(std::string_view& text) {
+  [[gnu::always_inline]] bool Text(std::string_view& text) {
     Mark mark(*this);
     Head head;
     if (!ReadHead(head)) return false;
@@ -128,6 +136,7 @@ class CborValue {
   }
 
   bool IsText() {
+    if (at_ != end_ && *at_ >> 5 != kTag) return *at_ >> 5 == kText;
     Mark mark(*this);
     Head head;
     bool is_text = ReadHead(head) && head.major == kText;
@@ -186,15 +195,31 @@ class CborValue {
     const std::uint8_t* at_;
   };
 
-  bool Broken(const char* why) {
+  [[gnu::cold, gnu::noinline]] bool Broken(const char* why) {
     if (broken_ == nullptr) broken_ = why;
     return false;
   }
 
   std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
 
-  /// Initial byte and argument of the next value; tags before it are passed over.
-  bool ReadHead(Head& head) {
+  /// Initial byte and argument of the next value; tags before it are passed over. Nearly every head is one whose
+  /// argument can be cut out of the eight bytes behind it.
+  [[gnu::always_inline]] bool ReadHead(Head& head) {
+    if (remaining() > sizeof(std::uint64_t) && *at_ < kTag << 5 && (*at_ & 31) < 28) [[likely]] {
+      head.major = *at_ >> 5;
+      head.info = *at_ & 31;
+      head.argument = head.info;
+      ++at_;
+      if (head.info < 24) return true;
+      unsigned size = 1U << (head.info - 24);
+      head.argument = BigEndian<std::uint64_t>() >> (64 - 8 * size);
+      at_ += size;
+      return true;
+    }
+    return ReadOtherHead(head);
+  }
+
+  [[gnu::noinline]] bool ReadOtherHead(Head& head) {
     do {
       if (at_ == end_) return Broken("it ends too early");
       std::uint8_t initial = *at_++;
@@ -233,57 +258,58 @@ class CborValue {
   }
 
   template <class Element>
-  bool Container(Major major, Element element) {
+  [[gnu::always_inline]] bool Container(Major major, Element element) {
     Mark mark(*this);
     Head head;
     if (!ReadHead(head)) return false;
     if (head.major != major) return mark.Back();
     if (++depth_ > kMaxDepth) return Broken("nested too deeply");
-    bool ok = head.info == kIndefinite ? UntilBreak(element) : Times(head.argument, element);
+    if (!Elements(head, element)) return false;
     --depth_;
-    return ok;
-  }
-
-  template <class Element>
-  bool Times(std::uint64_t count, Element element) {
-    if (count > remaining()) return Broken("a length is impossible");
-    for (; count > 0; --count) {
-      if (!element()) return false;
-    }
     return true;
   }
 
+  /// One loop for both kinds of length, so that what it calls is there once.
   template <class Element>
-  bool UntilBreak(Element element) {
+  [[gnu::always_inline]] bool Elements(const Head& head, Element& element) {
+    const bool definite = head.info != kIndefinite;
+    std::uint64_t count = head.argument;
+    if (definite && count > remaining()) return Broken("a length is impossible");
     for (;;) {
-      if (at_ == end_) return Broken("it ends too early");
-      if (*at_ == kBreak) {
-        ++at_;
-        return true;
-      }
+      if (definite ? count-- == 0 : TakeBreak()) return true;
+      if (!definite && at_ == end_) return Broken("it ends too early");
       if (!element()) return false;
     }
   }
 
+  bool TakeBreak() {
+    if (at_ == end_ || *at_ != kBreak) return false;
+    ++at_;
+    return true;
+  }
+
   /// Keys are text of definite length.
-  bool KeyText(std::string_view& text) {
+  [[gnu::always_inline]] bool KeyText(std::string_view& text) {
     Head head;
     if (!ReadHead(head)) return false;
     if (head.major != kText || head.info == kIndefinite) return Broken("a key is no plain text");
     return Take(head.argument, text);
   }
 
-  bool Take(std::uint64_t size, std::string_view& text) {
+  [[gnu::always_inline]] bool Take(std::uint64_t size, std::string_view& text) {
     if (size > remaining()) return Broken("a length is impossible");
     text = {reinterpret_cast<const char*>(at_), static_cast<std::size_t>(size)};
     at_ += size;
     return true;
   }
 
-  bool ReadText(const Head& head, Major major, std::string_view& text) {
-    if (head.info != kIndefinite) return Take(head.argument, text);
+  [[gnu::always_inline]] bool ReadText(const Head& head, Major major, std::string_view& text) {
+    return head.info != kIndefinite ? Take(head.argument, text) : ReadChunks(head, major, text);
+  }
+
+  [[gnu::noinline]] bool ReadChunks(const Head& head, Major major, std::string_view& text) {
     chunks_.clear();
-    bool ok = UntilBreak([&] {
+    auto read = [&] {
       Head chunk;
       std::string_view part;
       if (!ReadHead(chunk)) return false;
@@ -292,7 +318,8 @@ class CborValue {
       if (major == kText && !IsText8(part)) return Broken("text is no UTF-8");
       chunks_.append(part);
       return true;
-    });
+    };
+    bool ok = Elements(head, read);
     text = chunks_;
     return ok;
   }

@@ -1,5 +1,7 @@
 #include "endpoint.h"
 
+#include <bit>
+#include <cstring>
 #include <string>
 
 namespace fleetward::report {
@@ -28,22 +30,61 @@ bool ReadPort(std::string_view text, std::uint16_t& port) {
   return true;
 }
 
+/// The high bit of every byte of `digits` (text with '0' taken away by exclusive or) that is no digit.
+template <class Word>
+Word NotDigits(Word digits) {
+  constexpr Word kOnes = static_cast<Word>(0x0101010101010101U);
+  return (((digits & kOnes * 0x7f) + kOnes * 0x76) | digits) & kOnes * 0x80;
+}
+
+/// One to three digits, at most 255; moves `at` behind them. The digits of random addresses cannot be foretold, so
+/// where four bytes can be read there is no branch on how many they are.
+bool ReadOctet(const char*& at, const char* end, unsigned& value) {
+  if (end - at < 4) return ReadDecimal(at, end, 255, value);
+  std::uint32_t digits;
+  std::memcpy(&digits, at, sizeof digits);
+  digits ^= 0x30303030U;
+  std::uint32_t others = NotDigits(digits);
+  int size = std::countr_zero(others) / 8;
+  if (size == 0 || size > 3 || (size > 1 && (digits & 0xff) == 0)) return false;
+  digits <<= 8 * (3 - size);  // hundreds, tens and ones are now bytes 0, 1 and 2
+  value = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16 & 0xff);
+  at += size;
+  return value <= 255;
+}
+
+/// ReadPort for what ends a text of eight bytes or more, in one go.
+bool ReadPortAtEnd(std::string_view text, std::size_t size, std::uint16_t& port) {
+  if (size == 0 || size > 5) return false;
+  std::uint64_t digits;
+  std::memcpy(&digits, text.data() + text.size() - sizeof digits, sizeof digits);
+  const std::size_t unused = 8 * (8 - size);
+  digits = (digits ^ 0x3030303030303030U) >> unused << unused;
+  if (NotDigits(digits) != 0 || (size > 1 && (digits >> unused & 0xff) == 0)) return false;
+  digits = digits * 10 + (digits >> 8);  // pairs, then fours, then all eight
+  constexpr std::uint64_t kPairs = 0x000000ff000000ffU;
+  std::uint64_t value = ((digits & kPairs) * 0x000f424000000064U + (digits >> 16 & kPairs) * 0x0000271000000001U) >> 32;
+  value &= 0xffffffff;
+  port = static_cast<std::uint16_t>(value);
+  return value <= 65535;
+}
+
 /// Dotted IPv4 with or without a port: by far the most frequent form.
 bool ReadV4(std::string_view text, RemoteEndpoint& out) {
   const char* at = text.data();
   const char* end = at + text.size();
-  for (int i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i < 4; ++i) {
     if (i > 0) {
       if (at == end || *at != '.') return false;
       ++at;
     }
     unsigned octet = 0;
-    if (!ReadDecimal(at, end, 255, octet)) return false;
-    out.address.bytes[static_cast<std::size_t>(12 + i)] = static_cast<std::uint8_t>(octet);
+    if (!ReadOctet(at, end, octet)) return false;
+    out.address.bytes[12 + i] = static_cast<std::uint8_t>(octet);
   }
   out.address.bytes[10] = out.address.bytes[11] = 0xff;
   if (at == end) return true;
-  return *at == ':' && ReadPort({at + 1, static_cast<std::size_t>(end - at - 1)}, out.port);
+  return *at == ':' && ReadPortAtEnd(text, static_cast<std::size_t>(end - at - 1), out.port);
 }
 
 std::optional<model::IpAddress> ParseZoned(std::string_view text) {

@@ -102,9 +102,9 @@ class ReportGrammar {
   }
 
   template <class Value>
-  bool Port(Value& entry, PortList& list) {
+  [[gnu::always_inline]] bool Port(Value& entry, PortList& list) {
     unsigned seen = 0;
-    bool ok = entry.Object([&](auto& key, Value& value) {
+    bool ok = entry.Object([&](auto& key, Value& value) __attribute__((always_inline)) {
       int field = key.template Match<kPortNames>();
       if (field == kPort) {
         std::uint64_t port = 0;
@@ -122,7 +122,7 @@ class ReportGrammar {
   template <class Value>
   bool Network(Value& network) {
     unsigned seen = 0;
-    bool ok = network.Object([&](auto& key, Value& value) {
+    bool ok = network.Object([&](auto& key, Value& value) __attribute__((always_inline)) {
       int field = key.template Match<kNetworkNames>();
       if (field < 0) return value.Skip();
       std::optional<std::int64_t>* const counters[] = {&out_.network.bytes_in, &out_.network.bytes_out,
@@ -164,9 +164,9 @@ class ReportGrammar {
   }
 
   template <class Value>
-  bool Connection(Value& entry) {
+  [[gnu::always_inline]] bool Connection(Value& entry) {
     unsigned seen = 0;
-    bool ok = entry.Object([&](auto& key, Value& value) {
+    bool ok = entry.Object([&](auto& key, Value& value) __attribute__((always_inline)) {
       int field = key.template Match<kConnectionNames>();
       if (field < 0) return value.Skip();
       if (!Once(seen, field)) return false;
@@ -182,7 +182,14 @@ class ReportGrammar {
 
   /// Checked, not kept: no metric is made of it. The C agent sends text in CBOR.
   template <class Value>
-  bool LocalPort(Value& value) {
+  [[gnu::always_inline]] bool LocalPort(Value& value) {
+    std::uint64_t port = 0;
+    if (value.Unsigned(port)) [[likely]] return port <= 65535 || Fault("local_port is no integer from 0 to 65535");
+    return LocalPortAsText(value);
+  }
+
+  template <class Value>
+  [[gnu::noinline]] bool LocalPortAsText(Value& value) {
     std::uint64_t port = 0;
     if (!value.IsText()) return Integer(value, 65535, port) || Fault("local_port is no integer from 0 to 65535");
     std::string_view text;
@@ -287,8 +294,13 @@ class ReportGrammar {
 
   /// An integer, or a number that equals one: some agents print every number as floating point.
   template <class Value>
-  static bool Integer(Value& value, std::uint64_t max, std::uint64_t& number) {
-    if (value.Unsigned(number)) return number <= max;
+  [[gnu::always_inline]] static bool Integer(Value& value, std::uint64_t max, std::uint64_t& number) {
+    if (value.Unsigned(number)) [[likely]] return number <= max;
+    return IntegerAsReal(value, max, number);
+  }
+
+  template <class Value>
+  [[gnu::noinline]] static bool IntegerAsReal(Value& value, std::uint64_t max, std::uint64_t& number) {
     double real = 0;
     if (!value.Double(real) || !(real >= 0) || real >= 18446744073709551616.0 || real != std::floor(real)) return false;
     number = static_cast<std::uint64_t>(real);
@@ -296,7 +308,7 @@ class ReportGrammar {
   }
 
   template <class Value>
-  bool TextOrNull(Value& value, const char* fault) {
+  [[gnu::always_inline]] bool TextOrNull(Value& value, const char* fault) {
     return value.SkipText() || value.IsNull() || Fault(fault);
   }
 
@@ -313,7 +325,7 @@ class ReportGrammar {
     return true;
   }
 
-  bool Once(unsigned& seen, int field) {
+  [[gnu::always_inline]] bool Once(unsigned& seen, int field) {
     unsigned bit = 1U << field;
     if (seen & bit) return Fault("a member is there twice");
     seen |= bit;
@@ -321,7 +333,7 @@ class ReportGrammar {
   }
 
   /// The innermost fault is the one that is told.
-  bool Fault(const char* text) {
+  [[gnu::cold, gnu::noinline]] bool Fault(const char* text) {
     if (fault_ == nullptr) fault_ = text;
     return false;
   }

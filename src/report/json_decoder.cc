@@ -19,7 +19,7 @@ struct JsonContext {
   bool escapes = false;            // there is a backslash: names and texts need unescaping
   const char* broken = nullptr;    // simdjson's word for a fault of syntax
 
-  bool Failed(simdjson::error_code error) {
+  [[gnu::cold, gnu::noinline]] bool Failed(simdjson::error_code error) {
     if (error != simdjson::INCORRECT_TYPE && broken == nullptr) broken = simdjson::error_message(error);
     return false;
   }
@@ -31,12 +31,18 @@ class JsonKey {
   JsonKey(JsonContext& context, std::string_view text) : context_(context), raw_(text.data()), size_(text.size()) {}
 
   template <const auto& kNames>
-  int Match() const {
-    std::uint64_t word = 0;
-    if (size_ == kUnknown) {
-      std::memcpy(&word, raw_, sizeof word);
-      return FindName<kNames>([&](const Name& name) { return name.MatchesQuoted(raw_, word); });
+  [[gnu::always_inline]] int Match() const {
+    if (size_ == kUnknown) [[likely]] {
+      std::uint64_t word = LoadWord(raw_);
+      return FindName<kNames>(
+          [&](const Name& name) __attribute__((always_inline)) { return name.MatchesQuoted(raw_, word); });
     }
+    return MatchUnescaped<kNames>();
+  }
+
+  template <const auto& kNames>
+  [[gnu::noinline]] int MatchUnescaped() const {
+    std::uint64_t word = 0;
     std::memcpy(&word, raw_, std::min(size_, sizeof word));
     return FindName<kNames>([&](const Name& name) { return name.Matches({raw_, size_}, word); });
   }
@@ -75,20 +81,25 @@ class JsonValue {
     for (auto member : object) {
       ondemand::field field;
       if (auto error = std::move(member).get(field)) return context.Failed(error);
-      if (!context.escapes) {
-        JsonKey key(context, field.key().raw());
-        JsonValue value(context, field.value());
-        if (!f(key, value)) return false;
+      if (context.escapes) {
+        if (!EscapedMember(context, field, f)) return false;
         continue;
       }
-      std::string_view text;
-      if (auto error = field.unescaped_key().get(text)) return context.Failed(error);
-      if (!IsUtf8(text)) return context.Failed(simdjson::UTF8_ERROR);
-      JsonKey key(context, text);
+      JsonKey key(context, field.key().raw());
       JsonValue value(context, field.value());
       if (!f(key, value)) return false;
     }
     return true;
+  }
+
+  template <class F>
+  [[gnu::noinline]] static bool EscapedMember(JsonContext& context, ondemand::field field, F& f) {
+    std::string_view text;
+    if (auto error = field.unescaped_key().get(text)) return context.Failed(error);
+    if (!IsUtf8(text)) return context.Failed(simdjson::UTF8_ERROR);
+    JsonKey key(context, text);
+    JsonValue value(context, field.value());
+    return f(key, value);
   }
 
   template <class F>
@@ -104,22 +115,24 @@ class JsonValue {
     return true;
   }
 
-  bool Unsigned(std::uint64_t& number) { return value_.get_uint64().get(number) == simdjson::SUCCESS; }
+  [[gnu::always_inline]] bool Unsigned(std::uint64_t& number) { return value_.get_uint64().get(number) == simdjson::SUCCESS; }
   bool Double(double& number) { return value_.get_double().get(number) == simdjson::SUCCESS; }
 
-  bool Text(std::string_view& text) {
-    if (context_.escapes) {
-      if (auto error = value_.get_string().get(text)) return context_.Failed(error);
-      return IsUtf8(text) || context_.Failed(simdjson::UTF8_ERROR);  // escaped lone surrogates
-    }
+  [[gnu::always_inline]] bool Text(std::string_view& text) {
+    if (context_.escapes) return EscapedText(text);
     ondemand::raw_json_string raw;
     if (auto error = value_.get_raw_json_string().get(raw)) return context_.Failed(error);
     return JsonKey(context_, raw.raw()).Text(text);
   }
 
-  bool SkipText() {
+  [[gnu::noinline]] bool EscapedText(std::string_view& text) {
+    if (auto error = value_.get_string().get(text)) return context_.Failed(error);
+    return IsUtf8(text) || context_.Failed(simdjson::UTF8_ERROR);  // escaped lone surrogates
+  }
+
+  [[gnu::always_inline]] bool SkipText() {
     std::string_view text;
-    if (context_.escapes) return Text(text);
+    if (context_.escapes) return EscapedText(text);
     ondemand::raw_json_string raw;
     return value_.get_raw_json_string().get(raw) == simdjson::SUCCESS;
   }
@@ -198,17 +211,18 @@ class JsonDecoder::Impl {
     out.Clear();
     if (payload.size() > kMaxPayloadBytes) return Malformed("longer than 128 KB");
     if (payload.ends_with('\0')) payload.remove_suffix(1);  // agents built on cJSON send it
+    JsonContext context;
     std::memcpy(buffer_.get(), payload.data(), payload.size());
+    context.escapes = std::memchr(buffer_.get(), '\\', payload.size()) != nullptr;
     std::memset(buffer_.get() + payload.size(), ' ', simdjson::SIMDJSON_PADDING);
 
-    JsonContext context;
     ondemand::document document;
     if (auto error = Iterate(payload.size(), context, document)) return Malformed(simdjson::error_message(error));
     ReportGrammar grammar(out);
     JsonRoot root(context, document);
     if (grammar.Document(root)) return {};
     const char* fault = context.broken != nullptr ? context.broken : grammar.fault();
-    if (!out.report_id) FindReportId(payload.size(), out);
+    if (!out.report_id) FindReportId(payload.size(), context.escapes, out);
     return Malformed(fault);
   }
 
@@ -219,13 +233,13 @@ class JsonDecoder::Impl {
 
   simdjson::error_code Iterate(std::size_t size, JsonContext& context, ondemand::document& document) {
     context.end = buffer_.get() + size;
-    context.escapes = std::memchr(buffer_.get(), '\\', size) != nullptr;
     return parser_.iterate(buffer_.get(), size, size + simdjson::SIMDJSON_PADDING).get(document);
   }
 
   /// For the answer to a refused report: looks at the header alone.
-  void FindReportId(std::size_t size, MetricReport& out) {
+  void FindReportId(std::size_t size, bool escapes, MetricReport& out) {
     JsonContext context;
+    context.escapes = escapes;
     ondemand::document document;
     if (Iterate(size, context, document)) return;
     ReportGrammar grammar(out);

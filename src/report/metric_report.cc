@@ -1,6 +1,7 @@
 #include "fleetward/report/metric_report.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 namespace fleetward::report {
@@ -8,9 +9,36 @@ namespace fleetward::report {
 using model::BuiltinMetric;
 using model::CustomMetricType;
 
+namespace {
+
+constexpr std::size_t kShortList = 12;
+
+/// Sorts a short list by counting for each port the ones before it: no branch depends on the (random) ports.
+void SortShort(std::vector<std::uint16_t>& ports) {
+  std::array<std::uint16_t, kShortList> from, sorted;
+  std::array<std::uint8_t, kShortList> rank{};
+  const std::size_t size = ports.size();
+  std::copy_n(ports.data(), size, from.begin());
+  for (std::size_t i = 1; i < size; ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      const bool later = from[k] <= from[i];
+      rank[i] += later;
+      rank[k] += !later;
+    }
+  }
+  for (std::size_t i = 0; i < size; ++i) sorted[rank[i]] = from[i];
+  std::copy_n(sorted.begin(), size, ports.data());
+}
+
+}  // namespace
+
 void PortList::Finish() {
-  if (std::adjacent_find(ports.begin(), ports.end(), std::greater_equal<>()) == ports.end()) return;
-  std::sort(ports.begin(), ports.end());
+  if (ports.size() <= kShortList) {
+    SortShort(ports);
+  } else {
+    if (std::adjacent_find(ports.begin(), ports.end(), std::greater_equal<>()) == ports.end()) return;
+    std::sort(ports.begin(), ports.end());
+  }
   ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
 }
 

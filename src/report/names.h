@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -13,49 +14,70 @@ namespace fleetward::report {
 
 static_assert(std::endian::native == std::endian::little, "names are compared as little-endian words");
 
-/// One spelling of a member's name.
+/// Eight bytes of text as a word.
+inline std::uint64_t LoadWord(const char* at) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/// One spelling of a member's name, compared as at most three words: its first, second and last eight bytes.
 class Name {
  public:
-  constexpr Name(std::string_view text, int field) : text_(text), field_(static_cast<std::uint8_t>(field)) {
+  constexpr Name(std::string_view text, int field) : size_(text.size()), field_(static_cast<std::uint8_t>(field)) {
+    if (text.size() > 24) std::abort();  // in a constant: does not compile
     for (std::size_t i = 0; i < 8 && i < text.size(); ++i) {
-      word_ |= std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+      word_ |= Byte(text[i], i);
       mask_ |= std::uint64_t{0xff} << (8 * i);
     }
     quoted_word_ = word_;
     quoted_mask_ = mask_;
     if (text.size() < 8) {
-      quoted_word_ |= std::uint64_t{'"'} << (8 * text.size());
+      quoted_word_ |= Byte('"', text.size());
       quoted_mask_ |= std::uint64_t{0xff} << (8 * text.size());
+    }
+    for (std::size_t i = 0; i < 8 && text.size() > 8; ++i) {
+      if (text.size() > 16) middle_ |= Byte(text[8 + i], i);
+      last_ |= Byte(text[text.size() - 8 + i], i);
     }
   }
 
   /// Whether the text at `begin`, whose first eight bytes are `word`, is this name followed by a quote. At least 64
   /// bytes must be readable.
-  bool MatchesQuoted(const char* begin, std::uint64_t word) const {
+  [[gnu::always_inline]] bool MatchesQuoted(const char* begin, std::uint64_t word) const {
     if ((word & quoted_mask_) != quoted_word_) return false;
-    if (text_.size() < 8) return true;
-    return begin[text_.size()] == '"' && std::memcmp(begin + 8, text_.data() + 8, text_.size() - 8) == 0;
+    return size_ < 8 || (begin[size_] == '"' && RestMatches(begin));
   }
   /// Whether `key`, whose first eight bytes are `word` (what lies behind a shorter key does not matter), is this name.
-  bool Matches(std::string_view key, std::uint64_t word) const {
-    if (key.size() != text_.size() || (word & mask_) != word_) return false;
-    return text_.size() <= 8 || std::memcmp(key.data() + 8, text_.data() + 8, text_.size() - 8) == 0;
+  [[gnu::always_inline]] bool Matches(std::string_view key, std::uint64_t word) const {
+    return key.size() == size_ && (word & mask_) == word_ && RestMatches(key.data());
   }
   int field() const { return field_; }
 
  private:
-  std::string_view text_;
+  static constexpr std::uint64_t Byte(char c, std::size_t index) {
+    return std::uint64_t{static_cast<unsigned char>(c)} << (8 * index);
+  }
+
+  [[gnu::always_inline]] bool RestMatches(const char* begin) const {
+    if (size_ <= 8) return true;
+    if (size_ > 16 && LoadWord(begin + 8) != middle_) return false;
+    return LoadWord(begin + size_ - 8) == last_;
+  }
+
+  std::size_t size_;
   std::uint64_t word_ = 0, mask_ = 0;
   std::uint64_t quoted_word_ = 0, quoted_mask_ = 0;
+  std::uint64_t middle_ = 0, last_ = 0;
   std::uint8_t field_;
 };
 
 /// Field of the first name of the table for which `matches(name)` holds, else -1. The table is a template argument so
 /// that its words become constants of the code.
 template <const auto& kNames, class Matches>
-inline int FindName(Matches matches) {
+[[gnu::always_inline]] inline int FindName(Matches matches) {
   int field = -1;
-  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) __attribute__((always_inline)) {
     (void)((matches(kNames[kIndex]) && ((field = kNames[kIndex].field()), true)) || ...);
   }(std::make_index_sequence<kNames.size()>());
   return field;
