@@ -80,8 +80,8 @@ class CborValue {
   const char* broken() const { return broken_; }
 
   template <class F>
-  bool Object(F&& f) {
-    return Container(kMap, [&] {
+  [[gnu::always_inline]] bool Object(F&& f) {
+    return Container(kMap, [&]() __attribute__((always_inline)) {
       std::string_view text;
       if (!KeyText(text)) return false;
       CborKey key(text, static_cast<std::size_t>(reinterpret_cast<const char*>(end_) - text.data()));
@@ -91,8 +91,8 @@ class CborValue {
   }
 
   template <class F>
-  bool Array(F&& f) {
-    return Container(kArray, [&] { return f(*this); });
+  [[gnu::always_inline]] bool Array(F&& f) {
+    return Container(kArray, [&]() __attribute__((always_inline)) { return f(*this); });
   }
 
   [[gnu::always_inline]] bool Unsigned(std::uint64_t& number) {

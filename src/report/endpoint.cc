@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "names.h"
+
 namespace fleetward::report {
 namespace {
 
@@ -30,36 +32,41 @@ bool ReadPort(std::string_view text, std::uint16_t& port) {
   return true;
 }
 
+constexpr std::uint64_t kOnes = 0x0101010101010101U;
+
 /// The high bit of every byte of `digits` (text with '0' taken away by exclusive or) that is no digit.
-template <class Word>
-Word NotDigits(Word digits) {
-  constexpr Word kOnes = static_cast<Word>(0x0101010101010101U);
+std::uint64_t NotDigits(std::uint64_t digits) {
   return (((digits & kOnes * 0x7f) + kOnes * 0x76) | digits) & kOnes * 0x80;
 }
 
-/// One to three digits, at most 255; moves `at` behind them. The digits of random addresses cannot be foretold, so
-/// where four bytes can be read there is no branch on how many they are.
-bool ReadOctet(const char*& at, const char* end, unsigned& value) {
-  if (end - at < 4) return ReadDecimal(at, end, 255, value);
-  std::uint32_t digits;
-  std::memcpy(&digits, at, sizeof digits);
-  digits ^= 0x30303030U;
-  std::uint32_t others = NotDigits(digits);
-  int size = std::countr_zero(others) / 8;
-  if (size == 0 || size > 3 || (size > 1 && (digits & 0xff) == 0)) return false;
+/// One bit for each byte of the two words (16 bytes of text) that is no digit.
+unsigned OthersIn16(std::uint64_t first, std::uint64_t second) {
+  auto gather = [](std::uint64_t digits) {
+    return static_cast<unsigned>(((NotDigits(digits) >> 7) * 0x0102040810204080U) >> 56);
+  };
+  return gather(first ^ kOnes * '0') | gather(second ^ kOnes * '0') << 8;
+}
+
+/// Reads `size` characters, which must be one to three digits, at most 255, without superfluous zeros. Three bytes are
+/// read at `at` once `size` is known to be good.
+bool ReadOctet(const char* at, std::size_t size, std::uint8_t& octet) {
+  if (size - 1 >= 3) return false;
+  std::uint32_t digits = 0;
+  std::memcpy(&digits, at, 3);
+  digits ^= 0x303030U;
+  if (size > 1 && (digits & 0xff) == 0) return false;
   digits <<= 8 * (3 - size);  // hundreds, tens and ones are now bytes 0, 1 and 2
-  value = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16 & 0xff);
-  at += size;
+  unsigned value = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16 & 0xff);
+  octet = static_cast<std::uint8_t>(value);
   return value <= 255;
 }
 
 /// ReadPort for what ends a text of eight bytes or more, in one go.
 bool ReadPortAtEnd(std::string_view text, std::size_t size, std::uint16_t& port) {
   if (size == 0 || size > 5) return false;
-  std::uint64_t digits;
-  std::memcpy(&digits, text.data() + text.size() - sizeof digits, sizeof digits);
+  std::uint64_t digits = LoadWord(text.data() + text.size() - 8);
   const std::size_t unused = 8 * (8 - size);
-  digits = (digits ^ 0x3030303030303030U) >> unused << unused;
+  digits = (digits ^ kOnes * '0') >> unused << unused;
   if (NotDigits(digits) != 0 || (size > 1 && (digits >> unused & 0xff) == 0)) return false;
   digits = digits * 10 + (digits >> 8);  // pairs, then fours, then all eight
   constexpr std::uint64_t kPairs = 0x000000ff000000ffU;
@@ -69,22 +76,39 @@ bool ReadPortAtEnd(std::string_view text, std::size_t size, std::uint16_t& port)
   return value <= 65535;
 }
 
-/// Dotted IPv4 with or without a port: by far the most frequent form.
+/// Dotted IPv4 with or without a port: by far the most frequent form. The digits of random addresses cannot be
+/// foretold, so there is no branch on where the dots are.
 bool ReadV4(std::string_view text, RemoteEndpoint& out) {
+  constexpr std::size_t kShortest = 7, kLongest = 21;
+  if (text.size() < kShortest || text.size() > kLongest) return false;
   const char* at = text.data();
-  const char* end = at + text.size();
-  for (std::size_t i = 0; i < 4; ++i) {
-    if (i > 0) {
-      if (at == end || *at != '.') return false;
-      ++at;
+  char padded[16] = {};
+  if (text.size() < sizeof padded) {
+    if (text.size() > kShortest) {
+      std::memcpy(padded, at, 8);
+      std::memcpy(padded + text.size() - 8, at + text.size() - 8, 8);
+    } else {
+      std::memcpy(padded, at, kShortest);
     }
-    unsigned octet = 0;
-    if (!ReadOctet(at, end, octet)) return false;
-    out.address.bytes[12 + i] = static_cast<std::uint8_t>(octet);
+    at = padded;
   }
-  out.address.bytes[10] = out.address.bytes[11] = 0xff;
-  if (at == end) return true;
-  return *at == ':' && ReadPortAtEnd(text, static_cast<std::size_t>(end - at - 1), out.port);
+  unsigned others = OthersIn16(LoadWord(at), LoadWord(at + 8));
+  std::size_t ends[4];
+  for (std::size_t& end : ends) {
+    if (others == 0) return false;
+    end = static_cast<std::size_t>(std::countr_zero(others));
+    others &= others - 1;
+  }
+  auto& bytes = out.address.bytes;
+  if (at[ends[0]] != '.' || at[ends[1]] != '.' || at[ends[2]] != '.' || ends[3] > text.size()) return false;
+  // An octet that is too long ends this before one behind it could be read beyond the 16 bytes.
+  if (!ReadOctet(at, ends[0], bytes[12])) return false;
+  for (std::size_t i = 1; i < 4; ++i) {
+    if (!ReadOctet(at + ends[i - 1] + 1, ends[i] - ends[i - 1] - 1, bytes[12 + i])) return false;
+  }
+  bytes[10] = bytes[11] = 0xff;
+  if (ends[3] == text.size()) return true;
+  return at[ends[3]] == ':' && ReadPortAtEnd(text, text.size() - ends[3] - 1, out.port);
 }
 
 std::optional<model::IpAddress> ParseZoned(std::string_view text) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace fleetward::report {
 namespace {
 
@@ -31,6 +34,36 @@ TEST(Endpoint, RefusesWhatIsNoAddress) {
                           "1.2.3.4:99999999999999999999", "[1.2.3.4:80"}) {
     RemoteEndpoint endpoint;
     EXPECT_FALSE(ParseEndpoint(bad, endpoint)) << bad;
+  }
+}
+
+/// Every length of octets and port, so that each way through the fast reader is taken, and each with one byte spoilt.
+TEST(Endpoint, ReadsEveryLengthOfDottedAddress) {
+  const char* octets[] = {"7", "42", "203"};
+  const char* ports[] = {"", ":1", ":22", ":443", ":8883", ":65535"};
+  for (int shape = 0; shape < 81; ++shape) {
+    std::string address = std::string(octets[shape % 3]) + '.' + octets[shape / 3 % 3] + '.' + octets[shape / 9 % 3] + '.' +
+                          octets[shape / 27];
+    for (std::string port : ports) {
+      const std::string text = address + port;
+      ExpectEndpoint(text, address, port.empty() ? 0 : std::stoi(port.substr(1)));
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        std::string spoilt = text;
+        spoilt[i] = '/';
+        RemoteEndpoint endpoint;
+        EXPECT_FALSE(ParseEndpoint(std::string_view(spoilt), endpoint)) << spoilt;
+      }
+    }
+  }
+}
+
+/// Texts of the lengths that are read as sixteen bytes, in buffers of just that size.
+TEST(Endpoint, ReadsNothingBehindTheText) {
+  for (std::string text : {"1111111111.....", "1.1.1111111111..", "11111111111111..", "1.1.1.1", "1.1.1.1:", "................",
+                           "111.111.111111.1", "111.111.111.111.", "1.1.1.1:00000001"}) {
+    std::vector<char> exact(text.begin(), text.end());
+    RemoteEndpoint endpoint;
+    EXPECT_EQ(ParseEndpoint(std::string_view(exact.data(), exact.size()), endpoint), text == "1.1.1.1") << text;
   }
 }
 
