@@ -48,7 +48,11 @@ Status ReadCommon(ByteReader& r, V& v, model::MetricValue& value) {
   if (value_text != "null") {
     FW_ASSIGN(value, model::ParseMetricValue(value_text));
   }
-  if (confidence != kNoConfidence) v.confidence = static_cast<model::ConfidenceLevel>(confidence);
+  if (confidence == kNoConfidence) return {};
+  if (confidence > static_cast<std::uint8_t>(model::ConfidenceLevel::kHigh)) {
+    return Error(Code::kCorrupt, "a stored violation has an unknown confidence");
+  }
+  v.confidence = static_cast<model::ConfidenceLevel>(confidence);
   return {};
 }
 
@@ -71,8 +75,8 @@ Result<model::ViolationEvent> DecodeEvent(std::string_view bytes) {
   std::uint8_t type = r.U8();
   event.time = FromMillis(r.SignedVarint());
   event.reason = r.Bytes();
-  if (!r.ok() || type > static_cast<std::uint8_t>(model::ViolationEventType::kAlarmInvalidated)) {
-    return Error(Code::kCorrupt, "a stored violation event is cut short");
+  if (!r.ok() || !r.AtEnd() || type > static_cast<std::uint8_t>(model::ViolationEventType::kAlarmInvalidated)) {
+    return Error(Code::kCorrupt, "a stored violation event has the wrong length or type");
   }
   event.type = static_cast<model::ViolationEventType>(type);
   return event;
@@ -93,7 +97,7 @@ Result<model::ActiveViolation> DecodeActive(std::string_view bytes) {
   FW_TRY(ReadCommon(r, violation, violation.last_value));
   violation.start_time = FromMillis(r.SignedVarint());
   violation.last_violation_time = FromMillis(r.SignedVarint());
-  if (!r.ok()) return Error(Code::kCorrupt, "a stored active violation is cut short");
+  if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a stored active violation has the wrong length");
   return violation;
 }
 

@@ -41,6 +41,15 @@ TEST(ViolationCodec, NoValueAndConfidenceRoundTrip) {
   EXPECT_EQ(back.confidence, model::ConfidenceLevel::kHigh);
 }
 
+TEST(ViolationCodec, OverlongBytesAndUnknownConfidenceAreCorrupt) {
+  std::string bytes = EncodeEvent(Event());
+  EXPECT_FALSE(DecodeEvent(bytes + '\0').ok());
+  std::size_t confidence = bytes.find('\xff', 33);
+  ASSERT_NE(confidence, std::string::npos);
+  bytes[confidence] = 3;
+  EXPECT_FALSE(DecodeEvent(bytes).ok());
+}
+
 TEST(ViolationCodec, ShortBytesAreCorruptAtEveryLength) {
   std::string bytes = EncodeEvent(Event());
   for (std::size_t i = 0; i < bytes.size(); ++i) EXPECT_FALSE(DecodeEvent(bytes.substr(0, i)).ok()) << i;

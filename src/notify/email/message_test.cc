@@ -2,6 +2,7 @@
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/notify/email.h"
+#include "fleetward/store/memory_store.h"
 
 namespace fleetward::notify {
 namespace {
@@ -71,10 +72,11 @@ TEST(Mail, AFlagOfALineInTheBodyIsNoNewHeaderBlock) {
 }
 
 TEST(EmailChannel, RefusesUnusableSettings) {
-  auto try_url = [](const char* url) {
-    Outbox* none = nullptr;
-    return MakeEmailChannel({url, "", "", "f@h"}, *none).ok();
-  };
+  ManualClock clock(FromMillis(0));
+  auto database = store::MemoryDatabase::Create(clock);
+  auto store = database->Account(model::AccountId("123456789012"));
+  Outbox outbox(*store, clock);
+  auto try_url = [&](const char* url) { return MakeEmailChannel({url, "", "", "f@h"}, outbox).ok(); };
   EXPECT_TRUE(try_url("smtp://127.0.0.1:2525"));
   EXPECT_TRUE(try_url("smtp://127.0.0.1:2525?tls=none"));
   EXPECT_TRUE(try_url("smtps://mail.example?tls=required"));
