@@ -2,7 +2,8 @@
 //   C1  our JSON decoder over simdjson On-Demand that compares raw keys, converts and stores every field (numbers,
 //       ports, addresses, texts as views), and checks nothing: no limits, no duplicates, no order, no ranges
 //   C2  our CBOR decoder over our JSON decoder, same content
-// Usage: report_bench [ROUNDS | --smoke]. Single thread, CPU time; the sides alternate; medians of pairwise ratios and their range.
+// Usage: report_bench [ROUNDS | --smoke]. Single thread, CPU time; every payload is in the cache; the sides alternate;
+// medians of pairwise ratios and their range.
 #include <simdjson.h>
 #include <time.h>
 
@@ -28,11 +29,19 @@ namespace ondemand = simdjson::ondemand;
 using Json = nlohmann::ordered_json;
 
 constexpr int kReports = 2000;
+constexpr int kBatch = 100;
 
 double CpuNanos() {
   timespec now;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+/// Brings a payload into the cache, where a server has it that has just read it from a socket.
+void Touch(std::string_view payload) {
+  for (std::size_t at = 0; at < payload.size(); at += 64) {
+    asm volatile("" : : "r"(*static_cast<const volatile char*>(payload.data() + at)));
+  }
 }
 
 /// About 1.2 kB: 5 TCP ports, 3 UDP ports, 6 connections, all counters, 2 custom numbers, long names.
@@ -278,21 +287,26 @@ int main(int argc, char** argv) {
               cbor_bytes / kReports, record_bytes / kReports, simdjson::get_active_implementation()->name().c_str());
 
   std::vector<double> floor_ns, json_ns, cbor_ns, record_ns;
-  auto measure = [](std::vector<double>& into, auto run) {
-    double begin = CpuNanos();
-    for (int i = 0; i < kReports; ++i) run(i);
-    into.push_back((CpuNanos() - begin) / kReports);
+  auto measure = [](std::vector<double>& into, const auto& payloads, auto run) {
+    double spent = 0;
+    for (int first = 0; first < kReports; first += kBatch) {
+      for (int i = first; i < first + kBatch; ++i) Touch({payloads[i].data(), payloads[i].size()});
+      double begin = CpuNanos();
+      for (int i = first; i < first + kBatch; ++i) run(i);
+      spent += CpuNanos() - begin;
+    }
+    into.push_back(spent / kReports);
   };
   bool ok = true;
   std::string record;
   for (int round = 0; round < rounds; ++round) {
-    measure(floor_ns, [&](int i) {
+    measure(floor_ns, padded, [&](int i) {
       Floor(parser, padded[i], floor);
       asm volatile("" : : "r"(&floor) : "memory");
     });
-    measure(json_ns, [&](int i) { ok = json_decoder.Decode(json[i], report).ok() && ok; });
-    measure(cbor_ns, [&](int i) { ok = cbor_decoder.Decode(cbor[i], report).ok() && ok; });
-    measure(record_ns, [&](int) {
+    measure(json_ns, json, [&](int i) { ok = json_decoder.Decode(json[i], report).ok() && ok; });
+    measure(cbor_ns, cbor, [&](int i) { ok = cbor_decoder.Decode(cbor[i], report).ok() && ok; });
+    measure(record_ns, json, [&](int) {
       record.clear();
       fleetward::report::EncodeRecord(report, record);
     });

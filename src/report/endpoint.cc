@@ -47,13 +47,13 @@ unsigned OthersIn16(std::uint64_t first, std::uint64_t second) {
   return gather(first ^ kOnes * '0') | gather(second ^ kOnes * '0') << 8;
 }
 
-/// Reads `size` characters, which must be one to three digits, at most 255, without superfluous zeros. Three bytes are
+/// Reads `size` characters, which must be one to three digits, at most 255, without superfluous zeros. Four bytes are
 /// read at `at` once `size` is known to be good.
 bool ReadOctet(const char* at, std::size_t size, std::uint8_t& octet) {
   if (size - 1 >= 3) return false;
-  std::uint32_t digits = 0;
-  std::memcpy(&digits, at, 3);
-  digits ^= 0x303030U;
+  std::uint32_t digits;
+  std::memcpy(&digits, at, sizeof digits);
+  digits ^= 0x30303030U;
   if (size > 1 && (digits & 0xff) == 0) return false;
   digits <<= 8 * (3 - size);  // hundreds, tens and ones are now bytes 0, 1 and 2
   unsigned value = (digits & 0xff) * 100 + (digits >> 8 & 0xff) * 10 + (digits >> 16 & 0xff);
@@ -101,7 +101,7 @@ bool ReadV4(std::string_view text, RemoteEndpoint& out) {
   }
   auto& bytes = out.address.bytes;
   if (at[ends[0]] != '.' || at[ends[1]] != '.' || at[ends[2]] != '.' || ends[3] > text.size()) return false;
-  // An octet that is too long ends this before one behind it could be read beyond the 16 bytes.
+  // An octet that is too long ends this before one behind it is read: the last begins at most 12 bytes behind `at`.
   if (!ReadOctet(at, ends[0], bytes[12])) return false;
   for (std::size_t i = 1; i < 4; ++i) {
     if (!ReadOctet(at + ends[i - 1] + 1, ends[i] - ends[i - 1] - 1, bytes[12 + i])) return false;
