@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
     registry::Directory directory(account);
     hub.Add(directory);
     registry::NoEnforcement enforcement;
-    registry::Arns arns("us-east-1", account);
+    model::Arns arns("us-east-1", account);
     registry::Registry registry({*control, clock, arns, {}, hub, enforcement}, ca, keys);
 
     constexpr int kAlone = 500;

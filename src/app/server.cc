@@ -132,7 +132,7 @@ class Server::Impl {
   Status OpenRegistry() {
     FW_ASSIGN(auto ca, crypto::CertificateAuthority::OpenOrCreate(folder_.root(), clock_.Now()));
     ca_ = std::make_unique<crypto::CertificateAuthority>(std::move(ca));
-    registry::Arns arns(SigningRegion(), model::AccountId(options_.account_id));
+    model::Arns arns(SigningRegion(), model::AccountId(options_.account_id));
     supervise::RunPaths paths(folder_.root());
     publisher_ = std::make_unique<registry::PolicyPublisher>(registry::PublisherOptions{paths.snapshot}, *store_, arns);
     directory_ = std::make_unique<registry::Directory>(model::AccountId(options_.account_id));

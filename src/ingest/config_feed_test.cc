@@ -19,7 +19,7 @@ struct ConfigFeedTest : ::testing::Test {
   registry::Directory directory{account};
   registry::ChangeHub hub;
   registry::NoEnforcement enforcement;
-  registry::Arns arns{"us-east-1", account};
+  model::Arns arns{"us-east-1", account};
   registry::Registry registry{registry::Context{*control, clock, arns, {}, hub, enforcement}, ca, keys};
   std::vector<Record> records;
   ConfigFeed feed{directory, registry, [this](std::vector<Record> some) {

@@ -175,7 +175,7 @@ Status DetachAllPolicies(Transaction& tx, ChangeSet& changes, std::string_view t
   return {};
 }
 
-Result<std::string> CertificateIdOf(const Arns& arns, std::string_view principal) {
+Result<std::string> CertificateIdOf(const model::Arns& arns, std::string_view principal) {
   auto resource = arns.Parse(principal);
   if (!resource || resource->type != "cert" || !policy::FingerprintOf(resource->id)) {
     return Error(Code::kInvalidArgument, "The principal must be the ARN of a certificate of this account and region: " +

@@ -151,6 +151,6 @@ inline std::string GroupTarget(std::string_view name) { return "thinggroup/" + s
 Status DetachAllPolicies(Transaction& tx, ChangeSet& changes, std::string_view target);
 
 /// The certificate id in a principal's ARN. Error: kInvalidArgument.
-Result<std::string> CertificateIdOf(const Arns& arns, std::string_view principal);
+Result<std::string> CertificateIdOf(const model::Arns& arns, std::string_view principal);
 
 }  // namespace fleetward::registry

@@ -11,7 +11,7 @@ std::string TimeKey(const Certificate& certificate) {
   return BigEndian64(static_cast<std::uint64_t>(ToMillis(certificate.created))) + certificate.id.value();
 }
 
-Error AlreadyRegistered(const Arns& arns, const std::string& id) {
+Error AlreadyRegistered(const model::Arns& arns, const std::string& id) {
   return Error(Code::kAlreadyExists, "The certificate is already provisioned or registered")
       .WithField("resourceId", id)
       .WithField("resourceArn", arns.Certificate(id));

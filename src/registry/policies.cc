@@ -62,7 +62,7 @@ struct Target {
   std::string type, id;
 };
 
-Result<Target> ParseTarget(const Arns& arns, std::string_view target) {
+Result<Target> ParseTarget(const model::Arns& arns, std::string_view target) {
   auto resource = arns.Parse(target);
   if (resource && resource->type == "cert" && policy::FingerprintOf(resource->id)) {
     return Target{CertificateTarget(resource->id), resource->type, resource->id};

@@ -74,7 +74,7 @@ struct KeptDelta {
 struct PolicyPublisher::State {
   PublisherOptions options;
   store::ControlStore& store;
-  Arns arns;
+  model::Arns arns;
   PolicyNumbers numbers;
 
   mutable std::mutex mutex;
@@ -95,7 +95,7 @@ struct PolicyPublisher::State {
   std::map<policy::PolicySetNumber, std::vector<policy::PolicyNumber>> group_sets;
   std::thread delta_thread, file_thread;
 
-  State(PublisherOptions o, store::ControlStore& s, Arns a)
+  State(PublisherOptions o, store::ControlStore& s, model::Arns a)
       : options(std::move(o)), store(s), arns(std::move(a)) {}
 
   Status TakeEpoch();
@@ -287,7 +287,7 @@ void PolicyPublisher::State::RunFiles() {
   }
 }
 
-PolicyPublisher::PolicyPublisher(PublisherOptions options, store::ControlStore& store, Arns arns)
+PolicyPublisher::PolicyPublisher(PublisherOptions options, store::ControlStore& store, model::Arns arns)
     : state_(std::make_unique<State>(std::move(options), store, std::move(arns))) {}
 
 PolicyPublisher::~PolicyPublisher() {

@@ -25,7 +25,7 @@ std::string Statement(const std::string& action, std::initializer_list<std::stri
 
 }  // namespace
 
-std::string ProvisionPolicyDocument(const Arns& arns) {
+std::string ProvisionPolicyDocument(const model::Arns& arns) {
   const std::string thing = "${iot:Connection.Thing.ThingName}";
   const std::string metrics = "$aws/things/" + thing + "/defender/metrics/";
   std::string connect = Statement(R"("iot:Connect")", {arns.Of("client", thing)});

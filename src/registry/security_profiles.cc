@@ -106,7 +106,7 @@ Status CheckVersion(const SecurityProfile& profile, std::optional<std::int64_t> 
                                            std::to_string(*expected));
 }
 
-Result<model::ProfileTarget> ParseTarget(const Arns& arns, std::string_view arn) {
+Result<model::ProfileTarget> ParseTarget(const model::Arns& arns, std::string_view arn) {
   auto resource = arns.Parse(arn);
   auto target = resource ? ParseTargetKey(resource->type + "/" + resource->id) : std::nullopt;
   if (target) return std::move(*target);

@@ -39,7 +39,7 @@ struct TestRegistry : ::testing::Test {
   ChangeHub hub;
   CountingEnforcement enforcement;
   Quotas quotas;
-  Arns arns{kRegion, model::AccountId(kAccount)};
+  model::Arns arns{kRegion, model::AccountId(kAccount)};
   std::unique_ptr<Registry> registry;
 
   void SetUp() override {

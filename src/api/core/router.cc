@@ -415,7 +415,7 @@ void Router::HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handle
 http::Response Router::Serve(const http::Request& request) const {
   const RouterOptions& options = state_->options;
   State::Call call{request, {}, ErrorForm::kJson, {}, {}, {}};
-  call.context.arns = Arns(options.account_id, options.region);
+  call.context.arns = model::Arns(options.region, model::AccountId(options.account_id));
   call.context.request_id = Id128::Random().Uuid();
   call.context.remote_address = request.remote_address;
   call.context.now = options.clock->Now();

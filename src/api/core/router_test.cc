@@ -359,18 +359,5 @@ TEST(DecodeForm, ReadsMembersInOrder) {
   EXPECT_FALSE(DecodeForm(many).ok());
 }
 
-TEST(Arns, NamesAndParts) {
-  Arns arns("123456789012", "eu-west-1");
-  EXPECT_EQ(arns.ThingGroup("g"), "arn:aws:iot:eu-west-1:123456789012:thinggroup/g");
-  EXPECT_EQ(arns.IotName(arns.ThingGroup("g"), "thinggroup"), "g");
-  EXPECT_FALSE(arns.IotName(arns.Thing("g"), "thinggroup"));
-  EXPECT_FALSE(arns.IotName("arn:aws:iot:eu-west-1:000000000000:thinggroup/g", "thinggroup"));
-  EXPECT_EQ(arns.TopicName(arns.Topic("t")), "t");
-  EXPECT_FALSE(arns.TopicName(arns.Topic("t") + ":sub"));
-  EXPECT_EQ(ParseArn("arn:aws:iot:r:a:thing/x:y")->resource, "thing/x:y");
-  EXPECT_FALSE(ParseArn("arn:aws:iot"));
-  EXPECT_FALSE(ParseArn("nothing"));
-}
-
 }  // namespace
 }  // namespace fleetward::api

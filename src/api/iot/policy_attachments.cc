@@ -17,7 +17,7 @@ std::vector<Policy> PoliciesOf(const CallContext& context, const std::vector<Pol
 
 // The older calls take certificates only.
 Status CheckPrincipal(const CallContext& context, const std::string& principal) {
-  if (context.arns.IotName(principal, "cert")) return {};
+  if (context.arns.IdOf(principal, "cert")) return {};
   return Error(Code::kInvalidArgument, "The principal must be the ARN of a certificate of this account and region: " +
                                            principal);
 }

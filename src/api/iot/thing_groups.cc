@@ -14,7 +14,7 @@ Result<std::string> NameOf(const CallContext& context, std::string_view kind, st
                            const std::optional<std::string>& name, const std::optional<std::string>& arn) {
   std::optional<std::string> of_arn;
   if (arn) {
-    of_arn = context.arns.IotName(*arn, kind);
+    of_arn = context.arns.IdOf(*arn, kind);
     if (!of_arn) {
       return Error(Code::kInvalidArgument, std::string(member) + "Arn is not the ARN of such a resource of this "
                                                "account and region: " + *arn);

@@ -21,7 +21,7 @@ using namespace fleetward;
 Status Serve(const std::string& dir) {
   SystemClock clock;
   model::AccountId account("123456789012");
-  registry::Arns arns("us-east-1", account);
+  model::Arns arns("us-east-1", account);
   FW_ASSIGN(auto database, store::sqlite::Database::Open({dir + "/control.db"}, clock));
   auto control = database->Account(account);
   FW_ASSIGN(auto ca, crypto::CertificateAuthority::OpenOrCreate(dir, clock.Now()));

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fleetward/base/clock.h"
-#include "fleetward/registry/arns.h"
+#include "fleetward/model/arns.h"
 #include "fleetward/registry/changes.h"
 #include "fleetward/registry/enforcement.h"
 #include "fleetward/registry/quotas.h"
@@ -13,7 +13,7 @@ namespace fleetward::registry {
 struct Context {
   store::ControlStore& store;
   const Clock& clock;
-  Arns arns;
+  model::Arns arns;
   Quotas quotas;
   const ChangeHub& changes;
   Enforcement& enforcement;

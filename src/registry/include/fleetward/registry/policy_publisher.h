@@ -12,7 +12,7 @@
 #include "fleetward/base/clock.h"
 #include "fleetward/base/result.h"
 #include "fleetward/policy/snapshot.h"
-#include "fleetward/registry/arns.h"
+#include "fleetward/model/arns.h"
 #include "fleetward/registry/changes.h"
 #include "fleetward/registry/enforcement.h"
 #include "fleetward/store/control_store.h"
@@ -32,7 +32,7 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   /// An encoded policy::SnapshotDelta (EncodeDelta) that leads to `version`. Called in order, one at a time.
   using DeltaSink = std::function<void(std::uint64_t version, const std::string& delta)>;
 
-  PolicyPublisher(PublisherOptions options, store::ControlStore& store, Arns arns);
+  PolicyPublisher(PublisherOptions options, store::ControlStore& store, model::Arns arns);
   ~PolicyPublisher() override;
 
   /// Writes the file for the present state and starts the threads. Call once, before changes arrive. Versions start

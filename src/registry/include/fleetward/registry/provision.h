@@ -13,7 +13,7 @@ inline constexpr std::string_view kProvisionPolicy = "FleetwardDevice";
 
 /// Least privilege for a reporting device: connect as itself, publish its own reports, receive its own answers.
 /// One document serves all things by its policy variables.
-std::string ProvisionPolicyDocument(const Arns& arns);
+std::string ProvisionPolicyDocument(const model::Arns& arns);
 
 struct ProvisionedThing {
   Thing thing;

@@ -22,7 +22,7 @@ class Registry {
   Registry(const Registry&) = delete;
 
   const Context& context() const { return context_; }
-  const Arns& arns() const { return context_.arns; }
+  const model::Arns& arns() const { return context_.arns; }
 
  private:
   const Context context_;

@@ -7,9 +7,9 @@
 
 #include "fleetward/access/principal.h"
 #include "fleetward/api/codec/operation.h"
-#include "fleetward/api/core/arn.h"
 #include "fleetward/base/result.h"
 #include "fleetward/base/time.h"
+#include "fleetward/model/arns.h"
 
 namespace fleetward::api {
 
@@ -19,13 +19,13 @@ struct CallContext {
   /// Nothing for the two calls that work unsigned (SNS ConfirmSubscription and Unsubscribe by GET).
   std::optional<access::Principal> principal;
   const OperationInfo* operation = nullptr;
-  Arns arns;                    // knows account and region
+  model::Arns arns;             // knows account and region
   std::string request_id;       // UUID, also in the answer's x-amzn-RequestId
   std::string remote_address;
   Timestamp now{};
   const PageTokens* page_tokens = nullptr;
 
-  const std::string& account() const { return arns.account(); }
+  const std::string& account() const { return arns.account().value(); }
   const std::string& region() const { return arns.region(); }
 
   /// An opaque token for `position` (any bytes: where the next page starts). It can be redeemed by the same operation
