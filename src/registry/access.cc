@@ -2,26 +2,12 @@
 
 #include <memory>
 
+#include "lookup.h"
+
 namespace fleetward::registry {
 namespace {
 
 constexpr std::size_t kMaxAncestors = 64;  // far above any configured depth
-
-// Looks `key` up and decodes what is there.
-template <class T, class Decode>
-Result<std::optional<T>> Find(ConstReader reader, const Table& table, std::string_view key, Decode&& decode) {
-  FW_ASSIGN(auto record, reader.Get(table, key));
-  if (!record) return std::optional<T>();
-  FW_ASSIGN(T value, decode(*record));
-  return std::optional<T>(std::move(value));
-}
-
-template <class T>
-Result<T> OrNotFound(Result<std::optional<T>> found, std::string_view kind, std::string_view name) {
-  if (!found.ok()) return std::move(found).error();
-  if (!*found) return NotFound(kind, name);
-  return std::move(**found);
-}
 
 }  // namespace
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lookup.h"
+
 namespace fleetward::registry {
 namespace {
 
@@ -12,32 +14,19 @@ constexpr std::string_view kAllRegistered = "all/registered-things";
 constexpr std::string_view kAllUnregistered = "all/unregistered-things";
 constexpr std::string_view kGroupPrefix = "thinggroup/";
 
-template <class T>
-Result<std::optional<T>> Find(ConstReader reader, const Table& table, std::string_view name,
-                              Result<T> (*decode)(std::string_view, std::string_view)) {
-  FW_ASSIGN(auto record, reader.Get(table, name));
-  if (!record) return std::optional<T>();
-  FW_ASSIGN(T value, decode(name, *record));
-  return std::optional<T>(std::move(value));
-}
-
-template <class T>
-Result<T> OrNotFound(Result<std::optional<T>> found, std::string_view kind, std::string_view name) {
-  if (!found.ok()) return std::move(found).error();
-  if (!*found) return NotFound(kind, name);
-  return std::move(**found);
-}
-
 }  // namespace
 
 Result<std::optional<SecurityProfile>> FindSecurityProfile(ConstReader reader, std::string_view name) {
-  return Find<SecurityProfile>(reader, kSecurityProfiles, name, DecodeSecurityProfile);
+  return Find<SecurityProfile>(reader, kSecurityProfiles, name,
+               [&](std::string_view row) { return DecodeSecurityProfile(name, row); });
 }
 Result<std::optional<CustomMetric>> FindCustomMetric(ConstReader reader, std::string_view name) {
-  return Find<CustomMetric>(reader, kCustomMetrics, name, DecodeCustomMetric);
+  return Find<CustomMetric>(reader, kCustomMetrics, name,
+               [&](std::string_view row) { return DecodeCustomMetric(name, row); });
 }
 Result<std::optional<Dimension>> FindDimension(ConstReader reader, std::string_view name) {
-  return Find<Dimension>(reader, kDimensions, name, DecodeDimension);
+  return Find<Dimension>(reader, kDimensions, name,
+               [&](std::string_view row) { return DecodeDimension(name, row); });
 }
 
 Result<SecurityProfile> GetSecurityProfile(ConstReader reader, std::string_view name) {
