@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fleetward/base/log.h"
 #include "fleetward/telemetry/layout.h"
 #include "hour_block.h"
 #include "keys.h"
@@ -23,9 +24,17 @@ Status DayReader::Read(const model::EntityId& entity, Source source, std::uint32
     // Replay makes blocks again that had been stored: the stored one is complete.
     if (std::find(stored_.begin(), stored_.end(), block.first_position) != stored_.end()) continue;
     std::size_t first = used_;
-    FW_TRY(DecodeHourBlock(block.bytes, entity, source, scratch_.samples, used_));
+    FW_TRY(Take(DecodeHourBlock(block.bytes, entity, source, scratch_.samples, used_), day));
     if (used_ > first && DayOf(scratch_.samples[first].time) != day) used_ = first;
   }
+  return {};
+}
+
+/// A block that makes no sense is counted and left out; what lies beside it is still good.
+Status DayReader::Take(Status decoded, std::uint32_t day) {
+  if (decoded.ok() || decoded.error().code() != Code::kCorrupt) return decoded;
+  ++damaged_;
+  log::Error("telemetry.damaged_block", {{"day", day}, {"error", decoded.error().ToString()}});
   return {};
 }
 
@@ -33,7 +42,7 @@ Status DayReader::ReadDays(const model::EntityId& entity, Source source, std::ui
   std::string prefix = DayKey(day, entity, static_cast<std::uint8_t>(source), 0);
   prefix.resize(prefix.size() - 2);
   for (days_->Seek(prefix); days_->Valid() && days_->key().starts_with(prefix); days_->Next()) {
-    FW_TRY(scratch_.decoder.Decode(days_->value(), entity, source, only, scratch_.samples, used_));
+    FW_TRY(Take(scratch_.decoder.Decode(days_->value(), entity, source, only, scratch_.samples, used_), day));
   }
   return days_->status();
 }
@@ -44,10 +53,13 @@ Status DayReader::ReadHours(const model::EntityId& entity, Source source, std::u
     std::string prefix = ThingKey(hour, entity);
     for (hours_->Seek(prefix); hours_->Valid() && hours_->key().starts_with(prefix); hours_->Next()) {
       auto parts = ParseHourKey(hours_->key());
-      if (!parts) return Error(Code::kCorrupt, "a telemetry key makes no sense");
+      if (!parts) {
+        FW_TRY(Take(Error(Code::kCorrupt, "a telemetry key makes no sense"), day));
+        continue;
+      }
       if ((parts->lane & 1) != static_cast<Lane>(source)) continue;
       stored_.push_back(parts->first);
-      FW_TRY(DecodeHourBlock(hours_->value(), entity, source, scratch_.samples, used_));
+      FW_TRY(Take(DecodeHourBlock(hours_->value(), entity, source, scratch_.samples, used_), day));
     }
     if (!hours_->Valid()) return hours_->status();
     // Where the cursor stands tells which hours are empty.

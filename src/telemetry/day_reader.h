@@ -26,21 +26,26 @@ class DayReader {
   DayReader(const store::View& view, DayScratch& scratch, bool readahead = false);
 
   /// Reads the samples of `day` into samples(), unordered. `from_hour`: hour blocks that end before it are skipped.
-  /// `only`: as in DayDecoder. `open`: what Recorder::Copy gave together with the view. Errors: kCorrupt, kIo.
+  /// `only`: as in DayDecoder. `open`: what Recorder::Copy gave together with the view. Blocks that make no sense are
+  /// left out, logged and counted. Errors: kIo.
   Status Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
               const SeriesKey* only, std::span<const OpenBlock> open);
 
   std::span<Sample> samples() { return std::span(scratch_.samples.data(), used_); }
   /// Numbers of the samples in time order; equal times stay in the order in which they were read.
   const std::vector<std::uint32_t>& Ordered();
+  /// Blocks left out so far.
+  std::uint32_t damaged() const { return damaged_; }
 
  private:
+  Status Take(Status decoded, std::uint32_t day);
   Status ReadDays(const model::EntityId& entity, Source source, std::uint32_t day, const SeriesKey* only);
   Status ReadHours(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour);
 
   std::unique_ptr<store::Cursor> days_, hours_;
   DayScratch& scratch_;
   std::size_t used_ = 0;
+  std::uint32_t damaged_ = 0;
   std::vector<LogPosition> stored_;   // first positions of the hour blocks read
 };
 

@@ -68,6 +68,17 @@ Moment Take(const store::BlockStore& store, const std::vector<const Recorder*>& 
   return moment;
 }
 
+/// Adds what it met of damage to the query's sum.
+class CountingReader : public DayReader {
+ public:
+  CountingReader(const store::View& view, DayScratch& scratch, std::atomic<std::uint64_t>& sum)
+      : DayReader(view, scratch), sum_(sum) {}
+  ~CountingReader() { sum_ += damaged(); }
+
+ private:
+  std::atomic<std::uint64_t>& sum_;
+};
+
 }  // namespace
 
 struct Query::Pool {
@@ -112,10 +123,11 @@ Result<SeriesPage> Query::Series(const SeriesQuery& query) const {
   if (start > query.end || query.max_points == 0) return page;
   Moment moment = Take(store_, recorders_, query.entity);
   Pool::Lease scratch(*pool_);
-  DayReader reader(*moment.view, *scratch);
+  CountingReader reader(*moment.view, *scratch, damaged_);
   Resume last = resume;
   for (std::uint32_t day = DayOf(start); day <= DayOf(query.end); ++day) {
     FW_TRY(reader.Read(query.entity, SourceOf(query.key.metric), day, HourOf(start), &query.key, moment.open));
+    page.damaged_blocks = reader.damaged();
     std::uint64_t at_resume = 0;
     for (std::uint32_t i : reader.Ordered()) {
       const Sample& sample = reader.samples()[i];
@@ -140,7 +152,7 @@ Result<std::vector<std::pair<SeriesKey, Datapoint>>> Query::Latest(const model::
                                                                   Millis horizon) const {
   Moment moment = Take(store_, recorders_, entity);
   Pool::Lease scratch(*pool_);
-  DayReader reader(*moment.view, *scratch);
+  CountingReader reader(*moment.view, *scratch, damaged_);
   std::map<SeriesKey, Datapoint> latest;
   Timestamp oldest = now - horizon;
   // A device's spool or an edge's clock may be a little ahead.
@@ -167,7 +179,7 @@ Status Query::Samples(const model::EntityId& entity, Source source, Timestamp st
   if (start > end) return {};
   Moment moment = Take(store_, recorders_, entity);
   Pool::Lease scratch(*pool_);
-  DayReader reader(*moment.view, *scratch);
+  CountingReader reader(*moment.view, *scratch, damaged_);
   for (std::uint32_t day = DayOf(start); day <= DayOf(end); ++day) {
     FW_TRY(reader.Read(entity, source, day, HourOf(start), nullptr, moment.open));
     for (std::uint32_t i : reader.Ordered()) {

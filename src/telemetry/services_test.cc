@@ -1,6 +1,9 @@
 // Series pages, latest values, expiry, violation events, connection history.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "fleetward/telemetry/connection_history.h"
 #include "fleetward/telemetry/maintenance.h"
 #include "fleetward/telemetry/query.h"
@@ -63,6 +66,128 @@ TEST_F(ServicesTest, PagesSeeOpenHourAndDayBlocksInTimeOrder) {
   EXPECT_EQ(merged.value().day_blocks, 1u);
   for (std::uint32_t page : {1u, 7u, 1000u}) EXPECT_EQ(Values(kMidnight, kMidnight + 48 * kHour, page), expected);
   EXPECT_EQ(Values(kMidnight + 300'000, kMidnight + 900'000, 10), (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+TEST_F(ServicesTest, ADamagedBlockCostsOnlyItsOwnSamples) {
+  for (int i = 0; i < 36; ++i) Record(kMidnight + i * 300'000, i);  // three hour blocks
+  Save(kMidnight + 3 * kHour);
+  std::vector<std::string> keys;
+  ASSERT_TRUE(store_->Scan(kFamilyHours, {}, {}, [&](std::string_view key, auto) {
+    keys.emplace_back(key);
+    return true;
+  }).ok());
+  ASSERT_EQ(keys.size(), 3u);
+  store::Batch damage;
+  damage.Put(kFamilyHours, keys[1], "no block");
+  ASSERT_TRUE(store_->Write(damage).ok());
+  Query query(*store_, {&state_.recorder()});
+  auto page = query.Series({TestEntity(1), {9, 0}, FromMillis(kMidnight), FromMillis(kMidnight + 24 * kHour), 250, {}});
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page.value().points.size(), 24u);
+  EXPECT_EQ(page.value().damaged_blocks, 1u);
+  std::size_t samples = 0;
+  ASSERT_TRUE(query.Samples(TestEntity(1), Source::kDevice, FromMillis(kMidnight), FromMillis(kMidnight + 24 * kHour),
+                            [&](const Sample&) { return ++samples > 0; }).ok());
+  EXPECT_EQ(samples, 24u);
+  EXPECT_EQ(query.damaged_blocks(), 2u);
+  // The merge leaves the damaged block where it is; a damaged day block costs that day's merged samples alone.
+  Save(kMidnight + 48 * kHour);
+  ASSERT_TRUE(MakeMaintenance().Merge(FromMillis(kMidnight + 48 * kHour)).ok());
+  std::string day;
+  ASSERT_TRUE(store_->Scan(kFamilyDays, {}, {}, [&](std::string_view key, auto) {
+    day = key;
+    return true;
+  }).ok());
+  damage.Clear();
+  damage.Put(kFamilyDays, day, "no block");
+  ASSERT_TRUE(store_->Write(damage).ok());
+  Record(kMidnight + 5 * kHour, 77);
+  page = query.Series({TestEntity(1), {9, 0}, FromMillis(kMidnight), FromMillis(kMidnight + 24 * kHour), 250, {}});
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page.value().points.size(), 1u);
+  EXPECT_EQ(page.value().damaged_blocks, 2u);
+}
+
+TEST_F(ServicesTest, ADayOfManySamplesHasSeveralParts) {
+  constexpr int kSamples = 10'000;
+  std::vector<std::int64_t> expected;
+  for (int i = 0; i < kSamples; ++i) {
+    Record(kMidnight + i * 8'000, i);
+    expected.push_back(i);
+  }
+  Save(kMidnight + 50 * kHour);
+  auto merged = MakeMaintenance().Merge(FromMillis(kMidnight + 50 * kHour));
+  ASSERT_TRUE(merged.ok());
+  EXPECT_GE(merged.value().day_blocks, 3u);
+  EXPECT_EQ(Values(kMidnight, kMidnight + 24 * kHour, 3000), expected);
+  // What comes late stands behind them, in a part of its own.
+  Record(kMidnight + 1, -1, kFlagLate);
+  Save(kMidnight + 100 * kHour);
+  ASSERT_TRUE(MakeMaintenance().Merge(FromMillis(kMidnight + 100 * kHour)).ok());
+  expected.insert(expected.begin() + 1, -1);
+  EXPECT_EQ(Values(kMidnight, kMidnight + 24 * kHour, 3000), expected);
+}
+
+TEST_F(ServicesTest, ADayOfHugeListsIsSplitByElements) {
+  constexpr int kSamples = 20;
+  std::vector<std::uint16_t> ports(60'000);
+  for (int i = 0; i < kSamples; ++i) {
+    Sample sample;
+    sample.entity = TestEntity(1);
+    sample.time = FromMillis(kMidnight + i * 60'000);
+    for (std::size_t p = 0; p < ports.size(); ++p) ports[p] = static_cast<std::uint16_t>(p + static_cast<std::size_t>(i));
+    sample.AddPorts({15, 0}, ports);
+    state_.recorder().Add(sample, ++position_);
+    state_.Touch(SlabOf(sample.entity), position_);
+  }
+  Save(kMidnight + 50 * kHour);
+  auto merged = MakeMaintenance().Merge(FromMillis(kMidnight + 50 * kHour));
+  ASSERT_TRUE(merged.ok());
+  EXPECT_GE(merged.value().day_blocks, 2u);
+  Query query(*store_, {&state_.recorder()});
+  int seen = 0;
+  ASSERT_TRUE(query.Samples(TestEntity(1), Source::kDevice, FromMillis(kMidnight), FromMillis(kMidnight + 24 * kHour),
+                            [&](const Sample& sample) {
+                              const Sample::Field* field = sample.Find({15, 0});
+                              EXPECT_EQ(field->count, 60'000u);
+                              EXPECT_EQ(sample.words()[field->first], static_cast<std::uint64_t>(seen));
+                              return ++seen > 0;
+                            }).ok());
+  EXPECT_EQ(seen, kSamples);
+  EXPECT_EQ(query.damaged_blocks(), 0u);
+}
+
+TEST_F(ServicesTest, QueriesBesideAWriterSeeAPrefixWithoutGaps) {
+  constexpr std::int64_t kCount = 3'000;
+  std::atomic<std::int64_t> recorded{0};
+  std::thread writer([&] {
+    auto maintenance = MakeMaintenance();
+    for (std::int64_t i = 0; i < kCount; ++i) {
+      Record(kMidnight + i * 60'000, i);  // two days
+      recorded = i + 1;
+      if (i % 5 == 0) {
+        EXPECT_TRUE(state_.Commit(position_, FromMillis(kMidnight), i * 1'000).ok());
+      }
+      if (i % 50 == 0) Save(kMidnight + i * 60'000);
+      if (i % 500 == 0) {
+        EXPECT_TRUE(maintenance.Merge(FromMillis(kMidnight + i * 60'000)).ok());
+      }
+    }
+  });
+  Query query(*store_, {&state_.recorder()});
+  while (recorded < kCount) {
+    std::int64_t least = recorded;
+    std::int64_t seen = 0;
+    EXPECT_TRUE(query.Samples(TestEntity(1), Source::kDevice, FromMillis(kMidnight), FromMillis(kMidnight + 72 * kHour),
+                              [&](const Sample& sample) {
+                                const Sample::Field* field = sample.Find({9, 0});
+                                EXPECT_EQ(sample.words()[field->first], static_cast<std::uint64_t>(seen));
+                                return ++seen > 0;
+                              }).ok());
+    EXPECT_GE(seen, least);
+  }
+  writer.join();
+  EXPECT_EQ(query.damaged_blocks(), 0u);
 }
 
 TEST_F(ServicesTest, LateValuesTakeTheirPlaceBeforeAndAfterTheMerge) {

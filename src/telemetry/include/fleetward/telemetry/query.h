@@ -1,6 +1,7 @@
 // Reading telemetry: series, latest values, whole samples. Sees open samples as well as stored ones.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,16 +34,18 @@ struct SeriesQuery {
 struct SeriesPage {
   std::vector<Datapoint> points;     // in time order
   std::string resume;                // empty: that was all
+  std::uint32_t damaged_blocks = 0;  // met and left out: points are missing here
 };
 
-/// Any thread. `recorders` in order of the shards.
+/// Reads what can be read: a stored block that makes no sense is logged, counted and left out; the rest of its day is
+/// given. Any thread. `recorders` in order of the shards.
 class Query {
  public:
   Query(const store::BlockStore& store, std::vector<const Recorder*> recorders);
   ~Query();
 
   /// One page of a series. A page walk sees every point exactly once, those that arrive meanwhile if their time is
-  /// behind the page. Errors: kInvalidArgument (a resume key that is none), kCorrupt, kIo.
+  /// behind the page. Errors: kInvalidArgument (a resume key that is none), kIo.
   Result<SeriesPage> Series(const SeriesQuery& query) const;
 
   /// The newest value of each series of a thing, at most `horizon` back from `now`.
@@ -54,9 +57,13 @@ class Query {
   Status Samples(const model::EntityId& entity, Source source, Timestamp start, Timestamp end,
                  const std::function<bool(const Sample&)>& fn) const;
 
+  /// Damaged blocks that queries met so far (the same one counts each time).
+  std::uint64_t damaged_blocks() const { return damaged_.load(); }
+
  private:
   const store::BlockStore& store_;
   std::vector<const Recorder*> recorders_;
+  mutable std::atomic<std::uint64_t> damaged_{0};
   struct Pool;
   std::unique_ptr<Pool> pool_;       // buffers of earlier reads
 };
