@@ -1,5 +1,7 @@
 #include "fleetward/ingest/pipeline.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -19,6 +21,10 @@ namespace {
 
 constexpr std::size_t kReplayBatchBytes = 1 << 20;
 constexpr auto kTrimInterval = std::chrono::seconds(10);
+constexpr auto kFlushInterval = std::chrono::minutes(10);
+// A log larger than this makes the shards checkpoint at once, so that it can be trimmed.
+constexpr std::uint64_t kMaxLogBytes = 256 << 20;
+constexpr std::uint64_t kMaxLogShare = 4;  // of the file system: one over this
 constexpr auto kExpireInterval = std::chrono::hours(1);
 
 }  // namespace
@@ -230,7 +236,8 @@ class Pipeline::Impl {
           return shards_[telemetry::ShardOf(slab, options_.shards)]->checkpointer().SavedPosition(slab);
         },
         options_.retention);
-    std::int64_t next_trim = 0, next_expire = 0;
+    const std::uint64_t max_log_bytes = MaxLogBytes();
+    std::int64_t next_trim = 0, next_expire = 0, next_flush = 0;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       bool wanted = policy_wanted_;
@@ -238,12 +245,23 @@ class Pipeline::Impl {
       lock.unlock();
       if (wanted) PushPolicy();
       std::int64_t now = parts_.clock->MonotonicMillis();
-      if (now >= next_trim) {
-        Status trimmed = trimmer.Run();
+      bool large = log_->disk_bytes() > max_log_bytes || !loop_->healthy();  // or the disk is full
+      if (large) {
+        for (auto& shard : shards_) shard->WantCheckpoint();
+      }
+      if (large || now >= next_trim) {
+        Status trimmed = trimmer.Run(large ? 1 : max_log_bytes / 4);
         if (!trimmed.ok()) log::Warning("log-trim-waits", {{"error", trimmed.error().ToString()}});
+      }
+      if (now >= next_trim) {
         auto merged = maintenance.Merge(parts_.clock->Now());
         if (!merged.ok()) log::Warning("merge-waits", {{"error", merged.error().ToString()}});
         next_trim = now + Millis(kTrimInterval).count();
+      }
+      if (now >= next_flush) {
+        Status flushed = blocks_->Flush();
+        if (!flushed.ok()) log::Warning("flush-waits", {{"error", flushed.error().ToString()}});
+        next_flush = now + Millis(kFlushInterval).count();
       }
       if (now >= next_expire) {
         Status expired = maintenance.Expire(parts_.clock->Now());
@@ -253,6 +271,12 @@ class Pipeline::Impl {
       lock.lock();
       wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || policy_wanted_; });
     }
+  }
+
+  std::uint64_t MaxLogBytes() const {
+    struct statvfs info {};
+    if (statvfs(options_.folder.c_str(), &info) != 0) return kMaxLogBytes;
+    return std::min<std::uint64_t>(kMaxLogBytes, std::uint64_t{info.f_blocks} * info.f_frsize / kMaxLogShare);
   }
 
   void PushPolicy() {

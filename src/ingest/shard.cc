@@ -65,6 +65,7 @@ Shard::~Shard() { Stop(); }
 
 void Shard::Start() {
   next_checkpoint_ms_ = clock_.MonotonicMillis() + options_.checkpoint_interval.count();
+  checkpoint_wanted_ = true;  // what was replayed once should not be replayed at every crash
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -120,7 +121,7 @@ void Shard::Run() {
     bool committed = Commit();
     for (const auto& question : questions) question();
     if (stopping) break;
-    if (committed && clock_.MonotonicMillis() >= next_checkpoint_ms_) Checkpoint();
+    if (committed && CheckpointDue()) Checkpoint();
   }
   Checkpoint();
 }
@@ -520,9 +521,19 @@ bool Shard::Commit() {
   return written.ok();
 }
 
+bool Shard::CheckpointDue() const {
+  std::int64_t now = clock_.MonotonicMillis();
+  if (now < next_checkpoint_ms_) return false;
+  std::uint64_t records =
+      std::clamp<std::uint64_t>(things_.size() * 4, options_.min_checkpoint_records, options_.max_checkpoint_records);
+  return checkpoint_wanted_ || applied_ - checkpointed_ >= records ||
+         now - checkpointed_ms_ >= options_.checkpoint_age.count();
+}
+
 void Shard::Checkpoint() {
   double begin = ThreadSeconds();
   if (!book_->alerts().empty() && !Commit()) return;
+  checkpoint_wanted_ = false;
   for (std::uint32_t slab : engine_->TakeChangedSlabs()) {
     if (telemetry::ShardOf(slab, options_.count) == options_.index) state_->Touch(slab, applied_);
   }
@@ -531,7 +542,9 @@ void Shard::Checkpoint() {
   auto cost_ms = static_cast<std::int64_t>((ThreadSeconds() - begin) * 1000);
   std::int64_t wait_ms = std::max(options_.checkpoint_interval.count(),
                                   static_cast<std::int64_t>(static_cast<double>(cost_ms) / kCheckpointShare));
-  next_checkpoint_ms_ = clock_.MonotonicMillis() + wait_ms;
+  checkpointed_ms_ = clock_.MonotonicMillis();
+  checkpointed_ = applied_;
+  next_checkpoint_ms_ = checkpointed_ms_ + wait_ms;
 }
 
 // A slab's row: the engine's part, then the things' other state.

@@ -2,6 +2,7 @@
 // records in order; everything it knows can be made again from its last checkpoint and the log behind it.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -54,7 +55,13 @@ struct ShardOptions {
   detect::AdmissionOptions admission;
   bool store_all = true;                       // telemetry.store
   std::uint32_t max_unregistered_things = 200'000;
-  Millis checkpoint_interval{5000};            // longer when checkpoints would take over 5 % of a core
+  // A checkpoint writes whole slabs, so it is made when replay would take long: after four records a thing within these
+  // bounds (seconds of replay; D21 allows a minute), or after the age; never more often than the interval, or than 5 %
+  // of a core allows.
+  std::uint64_t min_checkpoint_records = 250'000;
+  std::uint64_t max_checkpoint_records = 4'000'000;
+  Millis checkpoint_age{3'600'000};
+  Millis checkpoint_interval{5000};
   std::size_t max_queued_bytes = 64 << 20;
 };
 
@@ -80,6 +87,8 @@ class Shard {
 
   /// Runs `fn` on the shard's thread and waits for it.
   void Ask(const std::function<void(Shard&)>& fn);
+  /// The log needs space: checkpoint as soon as the interval allows. Any thread; does not wait.
+  void WantCheckpoint() { checkpoint_wanted_ = true; }
   /// For Ask.
   ThingReport Describe(const model::EntityId& entity) const;
   const detect::Engine& engine() const { return *engine_; }
@@ -125,6 +134,7 @@ class Shard {
   void RefreshRetained();
 
   bool Commit();
+  bool CheckpointDue() const;
   void Checkpoint();
   void SaveSlab(telemetry::SlabId slab, std::string& out);
   Status LoadSlab(telemetry::SlabId slab, std::string_view bytes);
@@ -161,7 +171,10 @@ class Shard {
   store::LogPosition position_ = 0;       // of the record being applied
   store::LogPosition applied_ = 0;        // last position applied
   std::int64_t watermark_ms_ = 0;
-  std::int64_t next_checkpoint_ms_ = 0;
+  std::int64_t next_checkpoint_ms_ = 0;   // not before
+  std::int64_t checkpointed_ms_ = 0;
+  store::LogPosition checkpointed_ = 0;
+  std::atomic<bool> checkpoint_wanted_{false};
   report::MetricReport report_;           // reused
   telemetry::Sample sample_;              // reused
   std::string answer_text_;

@@ -278,5 +278,29 @@ TEST_F(ShardTest, TheReportersCertificateStaysWithTheValues) {
   EXPECT_EQ(reporters, std::vector<std::string>{stranger});
 }
 
+TEST_F(ShardTest, CheckpointsComeWhenReplayWouldBeLongOrTheLogLarge) {
+  auto written = [&] { return shard_->checkpointer().written_position(); };
+  auto later = [&](std::int64_t seconds) {
+    clock_.Advance(Millis(seconds * 1000));
+    shard_->Ask([](Shard&) {});
+    shard_->Ask([](Shard&) {});
+  };
+  Configure();
+  Deliver();
+  later(60);
+  EXPECT_EQ(written(), log_.size());  // the first comes soon: a replay is not repeated
+  Report(kStart + 1000, 2, 1);
+  Deliver();
+  later(60);
+  EXPECT_EQ(written(), log_.size() - 1);  // every slab would be written anew for one record
+  shard_->WantCheckpoint();
+  later(60);
+  EXPECT_EQ(written(), log_.size());
+  Report(kStart + 2000, 2, 2);
+  Deliver();
+  later(3601);
+  EXPECT_EQ(written(), log_.size());
+}
+
 }  // namespace
 }  // namespace fleetward::ingest

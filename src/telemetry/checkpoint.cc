@@ -168,7 +168,9 @@ LogPosition Checkpointer::Covered() const {
 }
 
 void Checkpointer::Finish(store::Batch& batch) {
-  finished_ = Covered();
+  LogPosition covered = Covered();
+  if (covered == finished_) return;  // its row is in the store, or in this batch since a write that failed
+  finished_ = covered;
   std::string value;
   PutBigEndian(value, finished_, 8);
   batch.Put(kFamilyMeta, AppliedKey(shard_), value);
@@ -184,11 +186,12 @@ void Checkpointer::Written() {
 
 LogPosition Checkpointer::SavedPosition(SlabId slab) const { return in_store_[slab].load(std::memory_order_acquire); }
 
-Status LogTrimmer::Run() {
+Status LogTrimmer::Run(std::uint64_t at_least) {
   LogPosition applied = UINT64_MAX;
   for (const Checkpointer* shard : shards_) applied = std::min(applied, shard->written_position());
+  if (applied == UINT64_MAX || log_.TrimmableBytes(applied + 1) < at_least) return {};
   FW_TRY(store_.Flush());
-  return applied == UINT64_MAX ? Status() : log_.TrimBefore(applied + 1);
+  return log_.TrimBefore(applied + 1);
 }
 
 }  // namespace fleetward::telemetry

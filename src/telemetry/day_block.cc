@@ -3,7 +3,7 @@
 #include <zstd.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <functional>
 
 #include "element.h"
 #include "int_stream.h"
@@ -37,7 +37,8 @@ struct DayEncoder::Impl {
   std::size_t column_count = 0;
   std::vector<std::uint64_t> values, scratch, lengths, codes;
   std::string payload, block, mask, dictionary, element, stream;
-  std::unordered_map<std::string, std::uint64_t> known;
+  std::vector<std::uint32_t> ends;     // of the dictionary's elements
+  std::vector<std::uint32_t> slots;    // hash table of elements, numbers from 1; 0 is empty
 
   ~Impl() { ZSTD_freeCCtx(context); }
 
@@ -130,6 +131,28 @@ struct DayEncoder::Impl {
     stream.push_back(static_cast<char>(found));
   }
 
+  /// Number of `element` in the dictionary; 0 when it was not there: it is then.
+  std::uint64_t Code() {
+    auto place = [this](std::string_view bytes) { return std::hash<std::string_view>()(bytes) & (slots.size() - 1); };
+    auto stored = [this](std::uint32_t number) {
+      return std::string_view(dictionary).substr(ends[number - 1], ends[number] - ends[number - 1]);
+    };
+    std::size_t at = place(element);
+    for (; slots[at] != 0; at = (at + 1) & (slots.size() - 1)) {
+      if (stored(slots[at]) == element) return slots[at];
+    }
+    dictionary.append(element);
+    ends.push_back(static_cast<std::uint32_t>(dictionary.size()));
+    slots[at] = static_cast<std::uint32_t>(ends.size() - 1);
+    if (ends.size() * 2 < slots.size()) return 0;
+    slots.assign(slots.size() * 4, 0);
+    for (std::uint32_t number = 1; number < ends.size(); ++number) {
+      for (at = place(stored(number)); slots[at] != 0;) at = (at + 1) & (slots.size() - 1);
+      slots[at] = number;
+    }
+    return 0;
+  }
+
   /// Lists: lengths, a mask of what changed against the row before, and for each change a number: 0 for an element never
   /// seen in this column (its bytes follow in order in the dictionary), else 1 + its place there.
   void PutLists(std::span<const Sample* const> samples, const Column& column) {
@@ -137,8 +160,8 @@ struct DayEncoder::Impl {
     codes.clear();
     mask.clear();
     dictionary.clear();
-    known.clear();
-    std::uint64_t entries = 0;
+    ends.assign(1, 0);
+    slots.assign(64, 0);
     const Sample* before = nullptr;
     const Sample::Field* before_field = nullptr;
     std::string same_rows((column.rows.size() + 7) / 8, '\0');
@@ -160,12 +183,7 @@ struct DayEncoder::Impl {
           }
           element.clear();
           PutElement(sample, field, i, element);
-          auto [at, fresh] = known.try_emplace(element, entries + 1);
-          codes.push_back(fresh ? 0 : at->second);
-          if (fresh) {
-            ++entries;
-            dictionary.append(element);
-          }
+          codes.push_back(Code());
         }
       }
       before = &sample;

@@ -8,6 +8,10 @@ namespace {
 // Open samples of a thing that has been silent this long leave memory.
 constexpr Millis kIdle = std::chrono::hours(25);
 constexpr std::int64_t kIdleSweepMillis = 600'000;
+// Sealed blocks are written together: queries see them before, and a write has a price of its own.
+constexpr std::size_t kDrainBytes = 64 << 10;
+constexpr std::int64_t kDrainMillis = 1'000;
+constexpr std::size_t kKeptBatchBytes = 8 << 20;  // a larger batch gives its memory back
 
 }  // namespace
 
@@ -47,7 +51,10 @@ Status ShardState::Commit(LogPosition applied, Timestamp watermark, std::int64_t
     for (SlabId slab : recorder_.Idle(watermark - kIdle)) checkpointer_.MarkWaiting(slab);
     next_idle_ms_ = monotonic_ms + kIdleSweepMillis;
   }
-  recorder_.Drain(batch_);
+  if (recorder_.waiting_bytes() >= kDrainBytes || monotonic_ms >= next_drain_ms_) {
+    recorder_.Drain(batch_);
+    next_drain_ms_ = monotonic_ms + kDrainMillis;
+  }
   if (!failing_) checkpointer_.Step(monotonic_ms, urgent, batch_);  // what waits must not grow by checkpoints
   return WriteBatch();
 }
@@ -68,6 +75,7 @@ Status ShardState::WriteBatch() {
   if (failing_) return written;
   recorder_.Written();
   checkpointer_.Written();
+  if (batch_.bytes() > kKeptBatchBytes) batch_ = store::Batch();
   batch_.Clear();
   return {};
 }

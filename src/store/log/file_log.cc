@@ -270,4 +270,14 @@ Status FileLog::TrimBefore(LogPosition position) {
   }
 }
 
+std::uint64_t FileLog::TrimmableBytes(LogPosition position) const {
+  std::lock_guard lock(mutex_);
+  std::uint64_t sum = 0;
+  for (auto at = segments_.begin(); at != segments_.end() && std::next(at) != segments_.end(); ++at) {
+    if (std::next(at)->first > position) break;
+    sum += at->second;
+  }
+  return sum;
+}
+
 }  // namespace fleetward::store

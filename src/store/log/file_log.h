@@ -26,6 +26,7 @@ class FileLog : public EventLog {
   std::uint64_t disk_bytes() const override;
   Result<std::unique_ptr<LogReader>> ReadFrom(LogPosition position) override;
   Status TrimBefore(LogPosition position) override;
+  std::uint64_t TrimmableBytes(LogPosition position) const override;
 
   /// For readers: the segment that holds `position` and the last position in it that may be read now. Errors: kNotFound.
   struct SegmentSpan {

@@ -321,7 +321,11 @@ TEST_F(FileLogTest, TrimGivesSpaceBack) {
     ASSERT_TRUE(log_->Sync().ok());
   }
   std::uint64_t before = log_->disk_bytes();
+  EXPECT_EQ(log_->TrimmableBytes(1), 0u);
+  std::uint64_t trimmable = log_->TrimmableBytes(350);
   ASSERT_TRUE(log_->TrimBefore(350).ok());
+  EXPECT_EQ(log_->disk_bytes(), before - trimmable);
+  EXPECT_EQ(log_->TrimmableBytes(350), 0u);
   EXPECT_LT(log_->disk_bytes(), before / 2);
   LogPosition first = log_->first_position();
   Open();

@@ -54,6 +54,12 @@ class MemoryLog : public EventLog {
     for (; first_ < position && first_ <= durable_; ++first_) records_.pop_front();
     return {};
   }
+  std::uint64_t TrimmableBytes(LogPosition position) const override {
+    std::lock_guard lock(mutex_);
+    std::uint64_t sum = 0;
+    for (LogPosition at = first_; at < position && at <= durable_; ++at) sum += records_[at - first_].size();
+    return sum;
+  }
 
  private:
   class Reader : public LogReader {

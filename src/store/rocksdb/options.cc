@@ -57,7 +57,9 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(FamilyUse use, const RocksOptions
       family.bottommost_compression = rocksdb::kZSTD;
       break;
     case FamilyUse::kArrivals:
-      // Soon merged and deleted: rewriting it to keep levels tidy would cost more than reading a few more files.
+      // Soon merged and deleted: rewriting it to keep levels tidy would cost more than reading a few more files, and
+      // compressing it more than the space is worth.
+      family.compression = rocksdb::kNoCompression;
       family.level0_file_num_compaction_trigger = 8;
       family.level0_slowdown_writes_trigger = 40;
       family.level0_stop_writes_trigger = 64;

@@ -20,7 +20,7 @@ using FamilyId = std::uint8_t;
 /// How a family is used; the adapter tunes itself by it.
 enum class FamilyUse : std::uint8_t {
   kRows,        // small mixed rows, updated in place
-  kArrivals,    // rows in order of arrival, soon deleted; compressed cheaply
+  kArrivals,    // rows in order of arrival, soon deleted; not compressed
   kBlocks,      // values that are compressed already, read whole
   kSlabs,       // large rows that are overwritten again and again
 };

@@ -81,6 +81,8 @@ class EventLog {
 
   /// Allows everything before `position` to go; whole segments are removed, the last one always stays.
   virtual Status TrimBefore(LogPosition position) = 0;
+  /// Bytes on disk that TrimBefore(position) would give back.
+  virtual std::uint64_t TrimmableBytes(LogPosition position) const = 0;
 };
 
 struct FileLogOptions {

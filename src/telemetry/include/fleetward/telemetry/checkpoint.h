@@ -108,8 +108,9 @@ class LogTrimmer {
  public:
   LogTrimmer(store::BlockStore& store, store::EventLog& log, std::vector<const Checkpointer*> shards)
       : store_(store), log_(log), shards_(std::move(shards)) {}
-  /// One round. Errors: kUnavailable, kIo (nothing was trimmed; try again).
-  Status Run();
+  /// One round; does nothing while fewer than `at_least` bytes of log would go: each flush makes small files that
+  /// must be compacted. Errors: kUnavailable, kIo (nothing was trimmed; try again).
+  Status Run(std::uint64_t at_least = 1);
 
  private:
   store::BlockStore& store_;

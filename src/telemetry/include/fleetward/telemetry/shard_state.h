@@ -49,7 +49,7 @@ class ShardState {
   /// Writes what is waiting, and some checkpoints. On kUnavailable (disk full) everything is kept and written by a
   /// later Commit; reads of open samples go on. `urgent`: see Checkpointer::Step.
   Status Commit(LogPosition applied, Timestamp watermark, std::int64_t monotonic_ms, bool urgent = false);
-  /// Commit with every slab that waits. At a graceful stop, Flush the store then (LogTrimmer::Run does).
+  /// Commit with every slab that waits. At a graceful stop, Flush the store then.
   Status CommitAll(LogPosition applied, Timestamp watermark);
 
  private:
@@ -64,6 +64,7 @@ class ShardState {
   Timestamp watermark_{};
   std::string recorder_bytes_;
   std::int64_t next_idle_ms_ = 0;
+  std::int64_t next_drain_ms_ = 0;
   bool failing_ = false;             // the last batch is still to be written
   store::Batch batch_;
   Checkpointer checkpointer_;
