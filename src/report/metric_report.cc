@@ -15,7 +15,7 @@ constexpr std::size_t kShortList = 12;
 
 /// Sorts a short list by counting for each port the ones before it: no branch depends on the (random) ports.
 void SortShort(std::vector<std::uint16_t>& ports) {
-  std::array<std::uint16_t, kShortList> from, sorted;
+  std::array<std::uint16_t, kShortList> from{}, sorted{};
   std::array<std::uint8_t, kShortList> rank{};
   const std::size_t size = ports.size();
   std::copy_n(ports.data(), size, from.begin());
