@@ -10,7 +10,8 @@ namespace fleetward::crypto {
 namespace {
 
 constexpr std::int64_t kEndOf2049 = 2524607999;  // 2049-12-31T23:59:59Z
-constexpr std::int64_t kClockSkewSeconds = 120;
+// Clocks of devices and of this machine may step back by minutes, and a certificate made just before must stay good.
+constexpr std::int64_t kClockSkewSeconds = 3600;
 
 struct Extension {
   int nid;
