@@ -206,6 +206,33 @@ def test_a_stop_on_a_full_disk_takes_five_seconds_and_loses_nothing(disk):
 
 
 @needs_mount
+def test_a_server_killed_on_a_full_disk_comes_back_with_the_space(tmpfs):
+    disk = tmpfs(64)
+    fw, start = disk.fw, time.time()
+    fw.start()
+    fleet = Fleet(fw, 3, interval=0.1, ports=500)
+    try:
+        wait_for(lambda: fleet.total() > 30, 30, "reports")
+        disk.fill()
+        old = fw.living("server")
+        fw.signal("server", signal.SIGKILL)
+        wait_for(lambda: fw.living("server") != old, 10, "the old one's end")
+        for _ in range(6):
+            time.sleep(0.5)
+            disk.fill()
+        assert fw.process.poll() is None
+        disk.free()
+        freed, before = time.monotonic(), fleet.total()
+        wait_for(lambda: fleet.total() > before + 6, 30, "reports to be accepted again")
+        fw.wait_ready(max(1, round(30 - (time.monotonic() - freed))))
+        fleet.pause()
+    finally:
+        fleet.stop()
+    fleet.check_stored(start)
+    fw.stop()
+
+
+@needs_mount
 @pytest.mark.parametrize("leave", [0, 100_000, 1_000_000, 3_000_000])
 def test_starting_on_a_nearly_full_disk(tmpfs, leave):
     """It serves, or says why not; with space it serves, and what was there is there."""
