@@ -1,17 +1,21 @@
 // mqtt_load: MQTT 3.1.1 publishers over mutual TLS, one thread, epoll and OpenSSL; the load of the broker benchmarks.
 //
 // mqtt_load --port P --ca FILE --cert FILE --key FILE [--conns 500] [--msgs 100000] [--size 1024] [--topic TEXT]
-//           [--id TEXT] [--answers]
-// In --topic and --id a %d becomes the connection's number. Each connection keeps one QoS 1 publish in flight until
-// --msgs were acknowledged in all. With --answers it subscribes to TOPIC/accepted and the next publish waits for an
-// answer there instead of the PUBACK. Prints "up" when all are connected, waits for a line on stdin, then runs and
-// prints one JSON line: {"messages":…,"seconds":…,"p50_us":…,"p99_us":…}.
+//           [--id TEXT] [--answers] [--route SOCKET] [--payloads FILE] [--first N]
+// In --topic, --id, --cert and --key a %d becomes the connection's number. Each connection keeps one QoS 1 publish in
+// flight until --msgs were acknowledged in all. With --answers it subscribes to TOPIC/accepted and the next publish
+// waits for an answer there instead of the PUBACK. With --route the answers come from here: for each PUBACK 150 bytes
+// are published through the broker's plain Unix socket, in as few writes as possible. --payloads: one payload a line, in
+// which 1000000000 becomes the message's number; connection n takes the four lines from 4n on in turn.
+// Numbers go on from --first, so that reports of later runs are new. Prints "up" when all are connected, waits for a line on stdin, then runs and prints one JSON line:
+// {"messages":…,"seconds":…,"p50_us":…,"p99_us":…}.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +24,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,9 +37,9 @@ using Clock = std::chrono::steady_clock;
 
 struct Settings {
   int port = 0, connections = 500, size = 1024;
-  long messages = 100000;
+  long messages = 100000, first = 0;
   bool answers = false;
-  std::string ca, certificate, key;
+  std::string ca, certificate, key, route, payloads;
   std::string topic = "$aws/things/dev%d/defender/metrics/json", id = "dev%d";
 };
 
@@ -65,6 +70,14 @@ std::string Packet(std::uint8_t kind, std::string_view body) {
   return out.append(body);
 }
 
+/// Where a payload holds the message's number.
+constexpr std::string_view kNumber = "1000000000";
+constexpr std::size_t kVariants = 4;
+
+struct Payload {
+  std::string head, tail;
+};
+
 /// One device. States follow each other: TLS, CONNECT, SUBSCRIBE (with answers), ready.
 struct Device {
   int fd = -1;
@@ -72,6 +85,7 @@ struct Device {
   int number = 0;
   bool handshaken = false, ready = false, wants_write = false;
   std::uint16_t packet_id = 1;
+  std::size_t variant = 0;
   std::string topic, out, in;
   std::size_t written = 0;
   Clock::time_point sent;
@@ -83,13 +97,14 @@ class Load {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     context_ = SSL_CTX_new(TLS_client_method());
     if (SSL_CTX_load_verify_locations(context_, settings_.ca.c_str(), nullptr) != 1) Fail("cannot read " + settings_.ca);
-    if (SSL_CTX_use_certificate_chain_file(context_, settings_.certificate.c_str()) != 1 ||
-        SSL_CTX_use_PrivateKey_file(context_, settings_.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-      Fail("cannot read the client's certificate or key");
-    }
     SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, nullptr);
     SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    MakePayload();
+    if (settings_.payloads.empty()) {
+      MakePayload();
+    } else {
+      ReadPayloads();
+    }
+    if (!settings_.route.empty()) OpenRoute();
   }
 
   void ConnectAll() {
@@ -118,16 +133,58 @@ class Load {
  private:
   /// A report that parses: its id is the message's number, the rest pads to the size.
   void MakePayload() {
-    head_ = "{\"header\":{\"report_id\":";
-    tail_ = ",\"version\":\"1.0\"},\"metrics\":{\"listening_tcp_ports\":{\"ports\":[";
+    std::string head = "{\"header\":{\"report_id\":";
+    std::string tail = ",\"version\":\"1.0\"},\"metrics\":{\"listening_tcp_ports\":{\"ports\":[";
     std::string port = "{\"interface\":\"eth0\",\"port\":24207}";
     std::size_t wanted = static_cast<std::size_t>(settings_.size);
-    while (head_.size() + 10 + tail_.size() + port.size() + 16 < wanted) {
-      if (tail_.back() == '}') tail_ += ",";
-      tail_ += port;
+    while (head.size() + 10 + tail.size() + port.size() + 16 < wanted) {
+      if (tail.back() == '}') tail += ",";
+      tail += port;
     }
-    tail_ += "],\"total\":1}}}";
-    while (head_.size() + 10 + tail_.size() < wanted) tail_ += " ";
+    tail += "],\"total\":1}}}";
+    while (head.size() + 10 + tail.size() < wanted) tail += " ";
+    payloads_.push_back({head, tail});
+  }
+
+  void ReadPayloads() {
+    std::ifstream file(settings_.payloads);
+    for (std::string line; std::getline(file, line);) {
+      std::size_t at = line.find(kNumber);
+      if (at == std::string::npos) Fail("a payload without a number");
+      payloads_.push_back({line.substr(0, at), line.substr(at + kNumber.size())});
+    }
+    if (payloads_.empty()) Fail("cannot read " + settings_.payloads);
+  }
+
+  /// The connection that publishes answers in the service's place; blocking, it never waits for the broker.
+  void OpenRoute() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (settings_.route.size() >= sizeof address.sun_path) Fail("the socket's path is too long");
+    std::memcpy(address.sun_path, settings_.route.data(), settings_.route.size());
+    route_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (::connect(route_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+      Fail("cannot reach " + settings_.route);
+    }
+    std::string body;
+    AppendText(body, "MQTT");
+    body.append("\x04\x02\0\0", 4);
+    AppendText(body, "answers");
+    std::string connect = Packet(0x10, body);
+    char answer[4];
+    if (::send(route_, connect.data(), connect.size(), 0) < 0 || ::recv(route_, answer, 4, MSG_WAITALL) != 4 ||
+        answer[3] != 0) {
+      Fail("the answering connection was refused");
+    }
+  }
+
+  void FlushRoute() {
+    for (std::size_t sent = 0; sent < routed_.size();) {
+      ssize_t done = ::send(route_, routed_.data() + sent, routed_.size() - sent, MSG_NOSIGNAL);
+      if (done <= 0) Fail("the answering connection was closed");
+      sent += static_cast<std::size_t>(done);
+    }
+    routed_.clear();
   }
 
   void Open(Device& device, int number) {
@@ -145,6 +202,10 @@ class Load {
       Fail("cannot connect");
     }
     device.tls = SSL_new(context_);
+    if (SSL_use_certificate_file(device.tls, Numbered(settings_.certificate, number).c_str(), SSL_FILETYPE_PEM) != 1 ||
+        SSL_use_PrivateKey_file(device.tls, Numbered(settings_.key, number).c_str(), SSL_FILETYPE_PEM) != 1) {
+      Fail("cannot read the client's certificate or key");
+    }
     SSL_set_fd(device.tls, device.fd);
     SSL_set_connect_state(device.tls);
     epoll_event event{};
@@ -168,6 +229,7 @@ class Load {
     int count = ::epoll_wait(epoll_, events, 256, 30000);
     if (count == 0) Fail("nothing happened for 30 s");
     for (int i = 0; i < count; ++i) Serve(*static_cast<Device*>(events[i].data.ptr));
+    if (!routed_.empty()) FlushRoute();
   }
 
   void Serve(Device& device) {
@@ -248,6 +310,7 @@ class Load {
       case 0x90: return Ready(device);
       case 0x40:  // PUBACK
         if (!settings_.answers) Completed(device);
+        if (route_ >= 0) Route(device);
         return;
       case 0x30:
         if ((kind & 6) != 0) {  // QoS 1: the packet id follows the topic
@@ -259,6 +322,13 @@ class Load {
         return;
       default: return;
     }
+  }
+
+  void Route(const Device& device) {
+    std::string body;
+    AppendText(body, device.topic + "/accepted");
+    body.append(150, 'a');
+    routed_ += Packet(0x30, body);
   }
 
   void Subscribe(Device& device) {
@@ -283,13 +353,15 @@ class Load {
     if (published_ >= settings_.messages) return;
     ++published_;
     char number[24];
-    std::snprintf(number, sizeof number, "%010ld", 1000000000 + published_);
+    std::snprintf(number, sizeof number, "%010ld", 1000000000 + settings_.first + published_);
     std::string body;
     AppendText(body, device.topic);
     body.push_back(static_cast<char>(device.packet_id >> 8));
     body.push_back(static_cast<char>(device.packet_id));
     if (++device.packet_id == 0) device.packet_id = 1;
-    body.append(head_).append(number).append(tail_);
+    std::size_t line = static_cast<std::size_t>(device.number) * kVariants + device.variant++ % kVariants;
+    const Payload& payload = payloads_[line % payloads_.size()];
+    body.append(payload.head).append(number).append(payload.tail);
     device.sent = Clock::now();
     Send(device, Packet(0x32, body));
   }
@@ -298,7 +370,9 @@ class Load {
   std::vector<Device> devices_;
   int epoll_ = -1;
   SSL_CTX* context_ = nullptr;
-  std::string head_, tail_;
+  std::vector<Payload> payloads_;
+  int route_ = -1;
+  std::string routed_;
   int ready_ = 0;
   bool running_ = false;
   long published_ = 0, acknowledged_ = 0;
@@ -325,6 +399,9 @@ int main(int argc, char** argv) {
     else if (name == "--cert") settings.certificate = value;
     else if (name == "--key") settings.key = value;
     else if (name == "--topic") settings.topic = value;
+    else if (name == "--first") settings.first = std::atol(value.c_str());
+    else if (name == "--route") settings.route = value;
+    else if (name == "--payloads") settings.payloads = value;
     else if (name == "--id") settings.id = value;
     else Fail("unknown option " + name);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fleetward/base/log.h"
+#include "fleetward/base/thread.h"
 
 namespace fleetward::ingest {
 namespace {
@@ -36,7 +37,10 @@ EdgeLoop::~EdgeLoop() { Stop(); }
 void EdgeLoop::Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms) {
   progress_ = std::move(progress);
   watermark_ms_ = watermark_ms;
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    NameThisThread("edge-loop");
+    Run();
+  });
 }
 
 void EdgeLoop::Stop() {

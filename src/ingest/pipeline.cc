@@ -12,6 +12,7 @@
 #include "fault_book.h"
 #include "fleetward/base/file.h"
 #include "fleetward/base/log.h"
+#include "fleetward/base/thread.h"
 #include "fleetward/report/edge_command.h"
 #include "frame_converter.h"
 #include "shard.h"
@@ -86,7 +87,10 @@ class Pipeline::Impl {
         control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kDelta, delta, {}, true}));
       });
     }
-    maintenance_ = std::thread([this] { Maintain(); });
+    maintenance_ = std::thread([this] {
+      NameThisThread("maintenance");
+      Maintain();
+    });
     return {};
   }
 

@@ -7,6 +7,7 @@
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/base/log.h"
+#include "fleetward/base/thread.h"
 #include "fleetward/report/answer.h"
 #include "fleetward/report/record.h"
 #include "fleetward/telemetry/connection_history.h"
@@ -66,7 +67,10 @@ Shard::~Shard() { Stop(); }
 void Shard::Start() {
   next_checkpoint_ms_ = clock_.MonotonicMillis() + options_.checkpoint_interval.count();
   checkpoint_wanted_ = true;  // what was replayed once should not be replayed at every crash
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    NameThisThread("shard");
+    Run();
+  });
 }
 
 void Shard::Post(std::shared_ptr<const LogBatch> batch) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fleetward/base/file.h"
+#include "fleetward/base/thread.h"
 
 namespace fleetward::mqtt {
 namespace {
@@ -315,6 +316,7 @@ void Client::Impl::StartThread() {
   if (thread_.joinable()) return;
   stop_ = false;
   thread_ = std::thread([this] {
+    NameThisThread("mqtt-client");
     while (!stop_.load()) {
       Poll(1000, wake_.get());
       std::uint64_t drained;
