@@ -8,7 +8,13 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fleetward::report;
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  if (auto command = DecodeEdgeCommand(bytes); command.ok()) (void)EncodeEdgeCommand(*command);
+  if (auto command = DecodeEdgeCommand(bytes); command.ok()) {
+    (void)EncodeEdgeCommand(*command);
+    for (std::string_view rest = command->messages;;) {
+      auto next = NextPublication(rest);
+      if (!next.ok() || !*next) break;
+    }
+  }
   (void)ParseReasonLine(bytes);
   std::size_t total = 0;
   ForEachReason(bytes, [&](std::string_view id, DisconnectReason) { total += id.size(); });

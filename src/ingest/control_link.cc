@@ -5,6 +5,12 @@
 #include "fleetward/report/edge_command.h"
 
 namespace fleetward::ingest {
+namespace {
+
+// A command stays far below the broker's largest packet.
+constexpr std::size_t kAnswersBytes = 64 << 10;
+
+}  // namespace
 
 ControlLink::ControlLink(Options options, std::function<void()> on_connected, CounterRegistry& counters)
     : options_(std::move(options)),
@@ -88,12 +94,26 @@ void ControlLink::OnDisconnect(const std::string& reason) {
   down_ = true;
 }
 
-void ControlLink::Send(const std::string& topic, std::string_view payload) {
-  if (connected() && client_->Publish(topic, payload, 0).ok()) {
-    answers_sent_.Add();
-  } else {
-    answers_lost_.Add();
-  }
+// Many answers are one command: the broker reads one packet, and the plugin publishes what is in it.
+void ControlLink::Send(std::string_view topic, std::string_view payload) {
+  std::lock_guard lock(answers_mutex_);
+  report::AppendPublication({topic, payload}, answers_);
+  ++waiting_answers_;
+  if (answers_.size() >= kAnswersBytes) FlushAnswers();
+}
+
+void ControlLink::Flush() {
+  std::lock_guard lock(answers_mutex_);
+  if (waiting_answers_ > 0) FlushAnswers();
+}
+
+void ControlLink::FlushAnswers() {
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kPublish;
+  command.messages = answers_;
+  (Command(report::EncodeEdgeCommand(command)) ? answers_sent_ : answers_lost_).Add(waiting_answers_);
+  answers_.clear();
+  waiting_answers_ = 0;
 }
 
 Status ControlLink::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {

@@ -29,7 +29,8 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   void Start();
   void Stop();
 
-  void Send(const std::string& topic, std::string_view payload) override;
+  void Send(std::string_view topic, std::string_view payload) override;
+  void Flush() override;
   /// A message of the data plane. Errors: kUnavailable.
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
   /// Publishes an EdgeCommand. False when the broker is away.
@@ -39,6 +40,8 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
  private:
   void Run();
   Status Open();
+  /// Publishes what waits. answers_mutex_ is held.
+  void FlushAnswers();
   void OnConnect(int return_code) override;
   void OnDisconnect(const std::string& reason) override;
   void OnMessage(const mqtt::Message&) override {}
@@ -51,6 +54,9 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   Counter& answers_lost_;
   std::unique_ptr<mqtt::Client> client_;
   std::atomic<bool> connected_{false};
+  std::mutex answers_mutex_;
+  std::string answers_;            // publications that wait for Flush
+  std::uint64_t waiting_answers_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool down_ = true;

@@ -135,6 +135,7 @@ void FrameConverter::Reject(const report::ReportFrame& frame, std::string_view r
   report::EncodeAnswer(answer, cbor ? report::Format::kCbor : report::Format::kJson, text);
   answers_.Send("$aws/things/" + std::string(frame.thing) + "/defender/metrics/" + (cbor ? "cbor" : "json") + "/rejected",
                 text);
+  answers_.Flush();
 }
 
 Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {

@@ -84,7 +84,7 @@ class Pipeline::Impl {
     control_->Start();
     if (parts_.publisher != nullptr) {
       parts_.publisher->SetSink([this](std::uint64_t, const std::string& delta) {
-        control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kDelta, delta, {}, true}));
+        control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kDelta, delta, {}, true, {}}));
       });
     }
     maintenance_ = std::thread([this] {
@@ -290,7 +290,7 @@ class Pipeline::Impl {
       log::Warning("policy-snapshot-unwritten", {{"error", version.error().ToString()}});
       return;
     }
-    control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kLoadSnapshot, {}, {}, true}));
+    control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kLoadSnapshot, {}, {}, true, {}}));
   }
 
   std::int64_t watermark_ms_ = 0;

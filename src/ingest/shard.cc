@@ -122,6 +122,7 @@ void Shard::Run() {
       room_.notify_all();
     }
     for (const auto& batch : work) Apply(*batch);
+    answers_.Flush();
     bool committed = Commit();
     for (const auto& question : questions) question();
     if (stopping) break;

@@ -25,7 +25,8 @@ std::array<std::uint8_t, 32> Sha256(std::string_view bytes) {
 
 class CollectingAnswers : public AnswerSink {
  public:
-  void Send(const std::string& topic, std::string_view payload) override { sent.emplace_back(topic, payload); }
+  void Send(std::string_view topic, std::string_view payload) override { sent.emplace_back(topic, payload); }
+  void Flush() override {}
   std::vector<std::pair<std::string, std::string>> sent;
 };
 

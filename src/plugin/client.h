@@ -42,6 +42,7 @@ struct Client {
   RateLimit rate;
   std::uint64_t seen_generation = 0;        // last publish counted as received
   const void* seen_topic = nullptr;
+  std::size_t seen_payload = 0;             // its hash: topics of answers may share an address one after the other
 
   // The last publish's decision: most devices publish to one topic.
   std::string topic;

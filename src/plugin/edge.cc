@@ -55,6 +55,7 @@ void Edge::OnControl(const void* client, std::string_view payload) {
   switch (command->kind) {
     case report::EdgeCommandKind::kLoadSnapshot: Loaded(snapshot_.Load(policies_)); break;
     case report::EdgeCommandKind::kDelta: ApplyDelta(command->delta); break;
+    case report::EdgeCommandKind::kPublish: return PublishAll(command->messages);
     case report::EdgeCommandKind::kDisconnectClient: {
       auto it = online_.find(command->client_id);
       if (it == online_.end() || it->second->control) break;
@@ -64,6 +65,21 @@ void Edge::OnControl(const void* client, std::string_view payload) {
     }
   }
   sender_.Pump(clock_.MonotonicMs(), clock_.NowMs());
+}
+
+void Edge::PublishAll(std::string_view messages) {
+  std::string topic;
+  for (;;) {
+    auto next = report::NextPublication(messages);
+    if (!next.ok()) {
+      broker_.Log("fleetward: " + next.error().message());
+      if (next.error().code() == Code::kCorrupt) return;
+      continue;
+    }
+    if (!*next) return;
+    topic.assign((*next)->topic);
+    broker_.Publish(topic, (*next)->payload);
+  }
 }
 
 /// Everything may have changed: all connections are checked again before Applied is said.

@@ -33,6 +33,8 @@ class Broker {
  public:
   virtual ~Broker() = default;
   virtual void Kick(const std::string& client_id, bool with_will) = 0;
+  /// QoS 0, not retained, routed before the broker looks at its sockets again; each receiver is checked as ever.
+  virtual void Publish(const std::string& topic, std::string_view payload) = 0;
   virtual void Log(std::string_view line) = 0;
 };
 
@@ -65,7 +67,8 @@ class Edge {
   /// `sub_count`: subscriptions the client has already.
   Verdict OnSubscribe(const void* client, std::string_view filter, std::uint64_t sub_count);
   /// `topic_pointer`: where the broker holds the message's topic; the same for all READs of one message (trap 2).
-  Verdict OnReceive(const void* client, std::string_view topic, const void* topic_pointer);
+  Verdict OnReceive(const void* client, std::string_view topic, const void* topic_pointer,
+                    std::string_view payload = {});
   /// `client_id` is null for connections that never were sessions (trap 5).
   void OnDisconnect(const void* client, const char* client_id, std::string_view address, bool had_certificate);
   void OnControl(const void* client, std::string_view payload);
@@ -105,6 +108,7 @@ class Edge {
   std::vector<Client*> TakeDirty(bool all_online);
   void CloseRecord(Client& client);
   void Loaded(const Status& status);
+  void PublishAll(std::string_view messages);
   void ApplyDelta(std::string_view delta);
   void Recheck();
   void KickAll(const std::vector<const void*>& keys);

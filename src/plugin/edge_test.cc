@@ -103,6 +103,9 @@ class EdgeTest : public testing::Test, public Broker {
   }
 
   // Broker
+  void Publish(const std::string& topic, std::string_view payload) override {
+    published_.push_back(topic + "=" + std::string(payload));
+  }
   void Kick(const std::string& client_id, bool) override {
     kicked_.push_back(client_id);
     for (const auto& [key, id] : ids_) {
@@ -206,6 +209,7 @@ class EdgeTest : public testing::Test, public Broker {
     return policy::EncodeDelta(delta);
   }
 
+  std::vector<std::string> published_;
   std::string dir_;
   Options options_;
   TestClock clock_;
@@ -289,6 +293,31 @@ TEST_F(EdgeTest, Trap2OverlappingSubscriptionsAreOneDelivery) {
   }
   Pass(1000);
   EXPECT_EQ(totals_["sub"].counts.messages_received, 5u);
+}
+
+TEST_F(EdgeTest, PublishesWhatTheServerHandsOver) {
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kPublish;
+  std::string messages;
+  for (std::string_view topic : {"a", "bad/#", "b"}) report::AppendPublication({topic, "x"}, messages);
+  messages += '\x7f';  // truncated
+  command.messages = messages;
+  ASSERT_EQ(Connect(1, "device"), Verdict::kAllow);
+  edge().OnControl(Key(1), report::EncodeEdgeCommand(command));
+  EXPECT_TRUE(published_.empty()) << "only the server may";
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  Command(command);
+  EXPECT_EQ(published_, (std::vector<std::string>{"a=x", "b=x"}));
+}
+
+TEST_F(EdgeTest, AnswersWhoseTopicsShareAnAddressCountEach) {
+  ASSERT_EQ(Connect(2, "sub"), Verdict::kAllow);
+  const char* stored = "freed and taken again";
+  for (std::string_view answer : {"1", "2", "3"}) {
+    for (int filter = 0; filter < 2; ++filter) edge().OnReceive(Key(2), "t", stored, answer);
+  }
+  Pass(1000);
+  EXPECT_EQ(totals_["sub"].counts.messages_received, 3u);
 }
 
 TEST_F(EdgeTest, Trap3QueuedMessagesCountOnDelivery) {

@@ -1,7 +1,14 @@
 // Publishes, subscriptions, deliveries: decided, counted, reports forwarded.
+#include <functional>
+
 #include "edge.h"
 
 namespace fleetward::plugin {
+namespace {
+
+constexpr std::size_t kIdentityBytes = 256;  // an answer's id and time are in front
+
+}  // namespace
 
 Client* Edge::Find(const void* key) {
   auto it = clients_.find(key);
@@ -124,16 +131,22 @@ Verdict Edge::OnSubscribe(const void* key, std::string_view filter, std::uint64_
   return Verdict::kAllow;
 }
 
-Verdict Edge::OnReceive(const void* key, std::string_view topic, const void* topic_pointer) {
+Verdict Edge::OnReceive(const void* key, std::string_view topic, const void* topic_pointer,
+                        std::string_view payload) {
   Client* client = Find(key);
   // A session that the broker restored from disk: what is queued for it is checked again on its return.
   if (client == nullptr || client->control) return Verdict::kAllow;
   if (client->rights->CanReceive(topic, Now()) != policy::Refusal::kNone) return Verdict::kDeny;
   if (!client->ready()) return Verdict::kAllow;  // queued only (trap 3)
-  if (client->seen_generation == publish_generation_ && client->seen_topic == topic_pointer) return Verdict::kAllow;
+  std::size_t hash = std::hash<std::string_view>()(payload.substr(0, kIdentityBytes));
+  if (client->seen_generation == publish_generation_ && client->seen_topic == topic_pointer &&
+      client->seen_payload == hash) {
+    return Verdict::kAllow;
+  }
   RollBucketIfDue(clock_.NowMs());
   client->seen_generation = publish_generation_;
   client->seen_topic = topic_pointer;
+  client->seen_payload = hash;
   ++client->counts.messages_received;
   MarkDirty(*client);
   return Verdict::kAllow;

@@ -26,6 +26,11 @@ class MosquittoBroker final : public plugin::Broker {
   void Kick(const std::string& client_id, bool with_will) override {
     mosquitto_kick_client_by_clientid(client_id.c_str(), with_will);
   }
+  void Publish(const std::string& topic, std::string_view payload) override {
+    // Without a client id: routed to subscribers, with the READ check of each (docs/broker.md).
+    mosquitto_broker_publish_copy(nullptr, topic.c_str(), static_cast<int>(payload.size()), payload.data(), 0, false,
+                                  nullptr);
+  }
   void Log(std::string_view line) override {
     mosquitto_log_printf(MOSQ_LOG_NOTICE, "%.*s", static_cast<int>(line.size()), line.data());
   }
@@ -73,7 +78,11 @@ int OnAcl(int, void* data, void* userdata) {
       std::string_view payload(static_cast<const char*>(event->payload), event->payloadlen);
       return Answer(edge.OnPublish(event->client, topic, payload, event->qos, event->retain));
     }
-    case MOSQ_ACL_READ: return Answer(edge.OnReceive(event->client, topic, event->topic));
+    case MOSQ_ACL_READ: {
+      std::size_t size = event->payload == nullptr ? 0 : event->payloadlen;
+      std::string_view payload(static_cast<const char*>(event->payload), size);
+      return Answer(edge.OnReceive(event->client, topic, event->topic, payload));
+    }
     case MOSQ_ACL_SUBSCRIBE: {
       int count = mosquitto_client_sub_count(event->client);
       return Answer(edge.OnSubscribe(event->client, topic, count > 0 ? static_cast<std::uint64_t>(count) : 0));

@@ -10,7 +10,9 @@ namespace fleetward::ingest {
 class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
-  virtual void Send(const std::string& topic, std::string_view payload) = 0;
+  /// May wait for Flush, to leave with others.
+  virtual void Send(std::string_view topic, std::string_view payload) = 0;
+  virtual void Flush() = 0;
 };
 
 }  // namespace fleetward::ingest

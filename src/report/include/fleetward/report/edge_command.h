@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,7 @@ enum class EdgeCommandKind : std::uint8_t {
   kLoadSnapshot = 1,     // map the snapshot file again; answered by Applied
   kDelta = 2,            // apply a policy delta; answered by Applied (ok = false: a gap, load the file)
   kDisconnectClient = 3, // close a client's connection
+  kPublish = 4,          // publish messages, QoS 0: answers to devices
 };
 
 struct EdgeCommand {
@@ -24,7 +26,18 @@ struct EdgeCommand {
   std::string_view delta;       // kDelta: policy::EncodeDelta
   std::string_view client_id;   // kDisconnectClient
   bool send_will = true;        // kDisconnectClient: false suppresses the last will
+  std::string_view messages;    // kPublish: AppendPublication, any number
 };
+
+/// One message of a kPublish command.
+struct Publication {
+  std::string_view topic;
+  std::string_view payload;
+};
+void AppendPublication(const Publication& publication, std::string& messages);
+/// Takes the next off the front; nothing at the end. Errors: kCorrupt (truncated), kInvalidArgument (not a topic that
+/// can be published to).
+Result<std::optional<Publication>> NextPublication(std::string_view& messages);
 
 std::string EncodeEdgeCommand(const EdgeCommand& command);
 /// Views into `payload`. Errors: kCorrupt (truncated), kInvalidArgument (unknown kind).
