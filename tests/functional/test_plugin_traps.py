@@ -110,6 +110,28 @@ def test_trap_4_the_servers_answers_are_counted_as_received(edge):
     assert edge.server.totals("$server") == {}
 
 
+def test_answers_in_one_command_are_delivered_and_counted_one_by_one(edge):
+    edge.start()
+    device = edge.connected("one", "dev")
+    device.subscribe("$aws/things/dev/#", "$aws/things/dev/defender/+/json/accepted")
+    topic, bodies = b"$aws/things/dev/defender/metrics/json/accepted", [b"%d" % n for n in range(50)]
+    command = b"\x04" + b"".join(bytes([len(topic)]) + topic + bytes([len(b)]) + b for b in bodies)
+    edge.control().post("$CONTROL/fleetward/v1", command, qos=0)
+    assert sorted(m[1] for m in device.receive(50)) == sorted(bodies)
+    edge.server.settle()
+    assert edge.server.totals("dev")["received"] == 50
+
+
+def test_answers_in_a_command_reach_only_those_who_may_receive(edge):
+    edge.start()
+    reader = edge.connected("narrow", "reader")
+    assert reader.subscribe("ok/#") == [1]  # matches "ok" too, which the policy does not let it receive
+    edge.control().post("$CONTROL/fleetward/v1", b"\x04\x02ok\x01a\x04ok/y\x01b", qos=0)
+    assert reader.receive(1) == [("ok/y", b"b")]
+    edge.server.settle()
+    assert edge.server.totals("reader")["received"] == 1
+
+
 def test_trap_5_connections_that_never_were_sessions_are_counted_by_address(edge):
     edge.start()
     other = edge.connected("two", "other")
