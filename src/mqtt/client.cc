@@ -85,6 +85,8 @@ class Client::Impl {
   static void OnPublish(mosquitto*, void* self, int mid);
   static void OnSubscribe(mosquitto*, void* self, int mid, int count, const int* granted);
 
+  Status MakeHandle();
+  Status FillHandle();
   Status SetTls();
   void NoteEnd(const std::string& reason);  // mutex held
   void Check(int rc);                       // mutex held: a failed loop call ends the connection
@@ -98,6 +100,7 @@ class Client::Impl {
   mutable std::mutex mutex_;
   bool active_ = false;  // between Connect() and the noted end
   bool ipv4_only_ = false;  // for the next attempt
+  bool used_ = false;       // the handle had a connection
   std::atomic<bool> connected_{false};
   std::vector<Event> events_;
   Fd wake_;
@@ -111,6 +114,20 @@ Status Client::Impl::Init() {
   InitLibrary();
   wake_ = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_.valid()) return ErrnoError(errno, "eventfd");
+  return MakeHandle();
+}
+
+/// A new one for each connection: libmosquitto would send what was in flight on the last one again, as of now, although
+/// its owner has taken it back (Handler::OnDisconnect).
+Status Client::Impl::MakeHandle() {
+  mosquitto* before = std::exchange(handle_, nullptr);
+  Status made = FillHandle();
+  if (!made.ok() && before != nullptr) std::swap(handle_, before);
+  if (before != nullptr) mosquitto_destroy(before);
+  return made;
+}
+
+Status Client::Impl::FillHandle() {
   handle_ = mosquitto_new(options_.client_id.c_str(), options_.clean_session, this);
   if (handle_ == nullptr) return ErrnoError(errno, "making an MQTT client");
   mosquitto_connect_callback_set(handle_, OnConnect);
@@ -211,6 +228,7 @@ void Client::Impl::Wake() {
 Status Client::Impl::Connect() {
   std::lock_guard lock(mutex_);
   if (active_) return Error(Code::kInvalidState, "the client is connected already");
+  if (std::exchange(used_, true)) FW_TRY(MakeHandle());
   bool local = !options_.unix_socket.empty();
   const std::string& host = local ? options_.unix_socket : options_.host;
   // Port 0 makes libmosquitto take the host for a socket's path.
