@@ -1,5 +1,7 @@
 #include "settings.h"
 
+#include <netdb.h>
+
 namespace fleetward::app {
 namespace {
 
@@ -41,7 +43,12 @@ std::string PublicUrl(const config::ServerOptions& options) {
 }
 
 std::string MqttHost(const config::ServerOptions& options) {
-  return options.tls_hostnames.empty() ? "localhost" : options.tls_hostnames.front();
+  if (!options.tls_hostnames.empty()) return options.tls_hostnames.front();
+  // A minimal system may have no /etc/hosts; the certificate names the address as well.
+  addrinfo* found = nullptr;
+  if (getaddrinfo("localhost", nullptr, nullptr, &found) != 0) return "127.0.0.1";
+  freeaddrinfo(found);
+  return "localhost";
 }
 
 Result<int> MqttPort(const config::ServerOptions& options) {
