@@ -192,7 +192,7 @@ Result<std::vector<FleetMember>> MakeFleet(const FleetArguments& arguments, cons
     }
     FW_ASSIGN(member.device, Device::Make(Options(endpoint, member.name, folder + "/certificate.pem",
                                                   folder + "/private.key"),
-                                          "$aws/things/" + member.name + "/defender/metrics/json/+"));
+                                          "$aws/things/" + member.name + "/defender/metrics/json/accepted"));
     member.next = Steady::now() + std::chrono::milliseconds(arguments.interval_seconds * 1000 * i / arguments.things);
     fleet.push_back(std::move(member));
   }
