@@ -16,6 +16,8 @@
 #include <mutex>
 #include <set>
 
+#include "fleetward/mqtt/testing/fake_broker.h"
+
 namespace fleetward::mqtt {
 namespace {
 
@@ -161,6 +163,40 @@ TEST_F(ClientTest, TellsOnceWhenTheBrokerDiesAndConnectsAgain) {
   ASSERT_TRUE((*client)->Connect().ok());
   EXPECT_TRUE(events.Wait([&] { return events.connect_code == 0; }));
   EXPECT_EQ(events.ends, 1);
+}
+
+// The owner was told of the end and has taken it back: it would come as of the new connection's time.
+TEST(ReconnectTest, SendsNothingOfTheLastConnectionAgain) {
+  char folder[] = "/tmp/fleetward-mqtt-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  FakeBroker broker(std::string(folder) + "/broker.sock");
+  ASSERT_TRUE(broker.ok());
+  Recorder events;
+  ClientOptions options;
+  options.unix_socket = std::string(folder) + "/broker.sock";
+  options.client_id = "x";
+  auto client = Client::Create(options, events);
+  ASSERT_TRUE(client.ok());
+  (*client)->StartThread();
+  ASSERT_TRUE((*client)->Connect().ok());
+  ASSERT_TRUE(broker.Accept());
+  ASSERT_TRUE(events.Wait([&] { return events.connect_code == 0; }));
+  ASSERT_TRUE((*client)->Publish("t", "old", 1).ok());
+  FakeBroker::Packet packet = broker.Read();
+  ASSERT_EQ(packet.type, FakeBroker::kPublish);
+  EXPECT_TRUE(packet.body.ends_with("old"));
+  broker.Drop();
+  ASSERT_TRUE(events.Wait([&] { return events.ends == 1; }));
+  events.connect_code = -1;
+  ASSERT_TRUE((*client)->Connect().ok());
+  ASSERT_TRUE(broker.Accept());
+  ASSERT_TRUE(events.Wait([&] { return events.connect_code == 0; }));
+  ASSERT_TRUE((*client)->Publish("t", "new", 1).ok());
+  packet = broker.Read();
+  ASSERT_EQ(packet.type, FakeBroker::kPublish);
+  EXPECT_TRUE(packet.body.ends_with("new")) << packet.body;
+  (*client)->StopThread();
+  std::filesystem::remove_all(folder);
 }
 
 TEST(ClientOptionsTest, FaultsAreErrors) {
