@@ -9,6 +9,8 @@ namespace {
 
 // A command stays far below the broker's largest packet.
 constexpr std::size_t kAnswersBytes = 64 << 10;
+// What waits while the broker is away; devices ask again for the answers that are dropped, the oldest.
+constexpr std::size_t kHeldCommands = 16;
 
 }  // namespace
 
@@ -86,6 +88,7 @@ void ControlLink::OnConnect(int return_code) {
   connected_.store(true, std::memory_order_release);
   log::Info("control-link-up");
   on_connected_();
+  Flush();
 }
 
 void ControlLink::OnDisconnect(const std::string& reason) {
@@ -97,23 +100,29 @@ void ControlLink::OnDisconnect(const std::string& reason) {
 // Many answers are one command: the broker reads one packet, and the plugin publishes what is in it.
 void ControlLink::Send(std::string_view topic, std::string_view payload) {
   std::lock_guard lock(answers_mutex_);
-  report::AppendPublication({topic, payload}, answers_);
-  ++waiting_answers_;
-  if (answers_.size() >= kAnswersBytes) FlushAnswers();
+  if (answers_.empty() || answers_.back().publications.size() >= kAnswersBytes) {
+    if (!answers_.empty()) FlushAnswers();
+    answers_.emplace_back();
+  }
+  report::AppendPublication({topic, payload}, answers_.back().publications);
+  ++answers_.back().count;
 }
 
 void ControlLink::Flush() {
   std::lock_guard lock(answers_mutex_);
-  if (waiting_answers_ > 0) FlushAnswers();
+  FlushAnswers();
 }
 
+// Without a broker they wait: a server that starts has answers to give before its link stands.
 void ControlLink::FlushAnswers() {
   report::EdgeCommand command;
   command.kind = report::EdgeCommandKind::kPublish;
-  command.messages = answers_;
-  (Command(report::EncodeEdgeCommand(command)) ? answers_sent_ : answers_lost_).Add(waiting_answers_);
-  answers_.clear();
-  waiting_answers_ = 0;
+  for (; !answers_.empty(); answers_.pop_front()) {
+    command.messages = answers_.front().publications;
+    if (!Command(report::EncodeEdgeCommand(command))) break;
+    answers_sent_.Add(answers_.front().count);
+  }
+  for (; answers_.size() > kHeldCommands; answers_.pop_front()) answers_lost_.Add(answers_.front().count);
 }
 
 Status ControlLink::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,7 +42,12 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
  private:
   void Run();
   Status Open();
-  /// Publishes what waits. answers_mutex_ is held.
+  /// Many answers as one command.
+  struct Answers {
+    std::string publications;
+    std::uint64_t count = 0;
+  };
+  /// Publishes what waits, or drops what is too much to hold. answers_mutex_ is held.
   void FlushAnswers();
   void OnConnect(int return_code) override;
   void OnDisconnect(const std::string& reason) override;
@@ -55,8 +62,7 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   std::unique_ptr<mqtt::Client> client_;
   std::atomic<bool> connected_{false};
   std::mutex answers_mutex_;
-  std::string answers_;            // publications that wait for Flush
-  std::uint64_t waiting_answers_ = 0;
+  std::deque<Answers> answers_;  // wait for Flush and a connection, oldest first
   std::mutex mutex_;
   std::condition_variable wake_;
   bool down_ = true;

@@ -6,7 +6,8 @@
 
 namespace fleetward::ingest {
 
-/// Called from shard threads and the edge thread. Must not block: what cannot be sent is lost, as at the service.
+/// Called from shard threads and the edge thread. Must not block: what cannot be sent waits, up to a
+/// bound; then it is lost, as at the service.
 class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
