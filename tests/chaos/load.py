@@ -78,8 +78,8 @@ class Reporter:
                 if self.stopping.is_set():
                     return
                 self.body = body(self.sent + 1, self.bad, self.ports)
+                self.sent_at[self.sent + 1] = time.time()
                 self.sent += 1
-                self.sent_at[self.sent] = time.time()
             device.client.publish(f"$aws/things/{self.name}/defender/metrics/json", self.body, 1)
             if self.eager:
                 continue
@@ -89,8 +89,8 @@ class Reporter:
                     if not self.lock.wait(0.1) and (time.monotonic() > deadline or self.stopping.is_set()):
                         break
 
-    def answered_all(self):
-        return set(range(1, self.sent + 1)) <= self.accepted | self.rejected
+    def unanswered(self):
+        return sorted(set(range(1, self.sent + 1)) - self.accepted - self.rejected)
 
     def stop(self):
         self.stopping.set()
@@ -123,12 +123,15 @@ class Fleet:
     def total(self):
         return sum(len(r.accepted) for r in self.reporters)
 
-    def pause(self):
-        """No new reports; returns when each of those sent is answered."""
+    def pause(self, but=lambda reporter, number: False):
+        """No new reports; returns when each of those sent is answered, `but` those that need not be."""
         for reporter in self.reporters:
             reporter.paused.set()
-        wait_for(lambda: all(r.answered_all() for r in self.reporters), 60,
-                 lambda: f"answers: {[(r.name, r.sent, len(r.accepted)) for r in self.reporters if not r.answered_all()]}")
+
+        def missing():
+            return [(r.name, n, round(r.sent_at[n], 1)) for r in self.reporters for n in r.unanswered() if not but(r, n)]
+
+        wait_for(lambda: not missing(), 60, lambda: f"answers: {missing()}")
 
     def resume(self):
         for reporter in self.reporters:

@@ -282,7 +282,7 @@ def test_a_cut_leaves_no_gap_and_no_false_alarm(fleet):
             problems.append((spooler.name, "at another time", off[:5]))
         if found := gaps([t.timestamp() for t, _ in stored], 3.5):
             problems.append((spooler.name, "gaps", found))
-    for name in agents:
+    for name, agent in agents.items():
         times = [t.timestamp() for t, _ in values(fw, name, NUMBER, start)]
         during = [t for t in times if began + 1 < t < ended - 1]
         if len(during) < CUT * 0.8 or (found := gaps(times, 3.5)):

@@ -10,14 +10,15 @@ MARK = "FLEETWARD_TEST_MARK"
 
 
 def wait_for(condition, seconds=20, what="condition", every=0.03):
-    """Polls until condition() is true and returns its value."""
+    """Polls until condition() is true and returns its value. `what` may be a function that tells how things stand."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"timed out after {seconds} s waiting for {what}; last: {value!r}")
+            raise AssertionError(
+                f"timed out after {seconds} s waiting for {what() if callable(what) else what}; last: {value!r}")
         time.sleep(every)
 
 
