@@ -66,6 +66,8 @@ Result<std::shared_ptr<ssl::context>> MakeContext(const TlsIdentity& identity) {
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
+  // Without the finite-field groups of OpenSSL's list: one ClientHello for ffdhe8192 takes 10 ms of the server.
+  SSL_CTX_set1_groups_list(raw, "X25519:P-256:P-384:P-521");
   error_code ec;
   context->use_certificate_chain(net::buffer(identity.chain_pem), ec);
   if (ec) return Error(Code::kInvalidArgument, "the server's certificate chain is unreadable: " + ec.message());

@@ -59,6 +59,7 @@ bool Become(const Identity& identity, bool bind_low_ports) {
   // After the change of user, which clears it; a parent that died meanwhile is noticed by hand.
   if (ok && launch.death_signal != 0) ok = ::prctl(PR_SET_PDEATHSIG, launch.death_signal) == 0;
   if (ok && ::getppid() != parent) ::_exit(1);
+  for (const auto& [name, value] : launch.environment) ok = ok && ::setenv(name.c_str(), value.c_str(), 1) == 0;
   if (ok) ::execvp(launch.command[0].c_str(), argv);
   int error = errno;
   (void)!::write(report_fd, &error, sizeof error);

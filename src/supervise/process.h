@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fleetward/base/file.h"
@@ -26,6 +27,7 @@ struct Launch {
   std::optional<Identity> identity;
   int death_signal = 0;               // sent when the supervisor dies (D17)
   int stdout_fd = -1;                 // becomes the child's stdout and stderr; -1: inherited
+  std::vector<std::pair<std::string, std::string>> environment;  // added to the supervisor's own
   bool bind_low_ports = false;        // keeps the right to ports below 1024 after the change of user
 };
 

@@ -104,6 +104,7 @@ RunPaths::RunPaths(const std::string& data_dir)
       reason_socket(run_dir + "/reasons.sock"),
       snapshot(run_dir + "/policy.snapshot"),
       broker_config(run_dir + "/mosquitto.conf"),
+      broker_tls(run_dir + "/openssl.cnf"),
       broker_state(data_dir + "/broker") {}
 
 Result<Fd> LockFolder(const std::string& data_dir) {
@@ -190,6 +191,7 @@ Status Supervisor::State::WriteFiles() {
   FW_ASSIGN(std::string text, RenderBrokerConfig(config));
   if (!identity) text += "user root\n";  // else the broker started as root would become its own package's user
   FW_TRY(WriteFileAtomic(paths.broker_config, text, 0600));
+  FW_TRY(WriteFileAtomic(paths.broker_tls, kBrokerTls, 0600));
   if (!identity) return {};
   return GiveTo(*identity, options.data_dir);
 }
@@ -239,6 +241,7 @@ Status Supervisor::State::StartBroker() {
   launch.identity = identity;
   launch.death_signal = SIGTERM;
   launch.stdout_fd = writer.get();
+  launch.environment = {{"OPENSSL_CONF", paths.broker_tls}};
   launch.bind_low_ports = std::any_of(options.broker.listeners.begin(), options.broker.listeners.end(),
                                       [](const MqttListener& listener) { return listener.port < 1024; });
   return Start(broker, launch);

@@ -36,6 +36,20 @@ struct BrokerConfig {
   std::uint32_t session_expiry_seconds = 3600;
 };
 
+/// OpenSSL's configuration for the broker, which has no options for these. OpenSSL's own list of groups ends with finite
+/// fields up to 8192 bits: one ClientHello that offers nothing else costs the server 10 ms, its sender nothing (threats.md
+/// k). P-384 and P-521 have to stay: in TLS 1.2 the list says which keys client certificates may have, too.
+inline constexpr const char* kBrokerTls = R"(# Written by fleetward at each start; changes are lost.
+openssl_conf = broker
+[broker]
+ssl_conf = tls
+[tls]
+system_default = limits
+[limits]
+MinProtocol = TLSv1.2
+Groups = X25519:P-256:P-384:P-521
+)";
+
 /// The file's text. Error: kInvalidArgument for values that a configuration line cannot hold.
 Result<std::string> RenderBrokerConfig(const BrokerConfig& config);
 

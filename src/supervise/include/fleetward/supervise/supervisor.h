@@ -55,6 +55,7 @@ struct RunPaths {
   std::string reason_socket;   // plugin listens, supervisor sends
   std::string snapshot;        // policy snapshot file
   std::string broker_config;
+  std::string broker_tls;      // OPENSSL_CONF of the broker
   std::string broker_state;
 };
 
