@@ -35,6 +35,7 @@
 #include "fleetward/registry/directory.h"
 #include "fleetward/registry/policy_publisher.h"
 #include "fleetward/registry/registry.h"
+#include "fleetward/registry/trust_publisher.h"
 #include "fleetward/store/sqlite/database.h"
 #include "fleetward/supervise/supervisor.h"
 #include "housekeeper.h"
@@ -137,6 +138,9 @@ class Server::Impl {
     publisher_ = std::make_unique<registry::PolicyPublisher>(registry::PublisherOptions{paths.snapshot}, *store_, arns);
     directory_ = std::make_unique<registry::Directory>(model::AccountId(options_.account_id));
     FW_TRY(directory_->Load(*store_));
+    trust_ = std::make_unique<registry::TrustPublisher>(folder_.In("trusted"));
+    FW_TRY(trust_->Start(*store_));
+    changes_.Add(*trust_);
     changes_.Add(*directory_);
     changes_.Add(*publisher_);
     registry::Quotas quotas;
@@ -288,6 +292,7 @@ class Server::Impl {
   crypto::KeyGenerator key_generator_;
   registry::ChangeHub changes_;
   std::unique_ptr<registry::PolicyPublisher> publisher_;
+  std::unique_ptr<registry::TrustPublisher> trust_;
   std::unique_ptr<registry::Directory> directory_;
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<notify::Outbox> outbox_;

@@ -1,6 +1,7 @@
 #include "fleetward/registry/certificates.h"
 
 #include "access.h"
+#include "certificate_checks.h"
 #include "certificate_facts.h"
 #include "fleetward/crypto/certificate.h"
 
@@ -11,6 +12,15 @@ std::string TimeKey(const Certificate& certificate) {
   return BigEndian64(static_cast<std::uint64_t>(ToMillis(certificate.created))) + certificate.id.value();
 }
 
+/// The certificate that a TimeKey names.
+Result<std::optional<Certificate>> ByTimeKey(ConstReader reader, std::string_view key) {
+  std::string_view id = key.substr(std::min<std::size_t>(8, key.size()));
+  FW_ASSIGN(auto record, reader.Get(kCertificates, id));
+  if (!record) return std::optional<Certificate>();
+  FW_ASSIGN(Certificate found, DecodeCertificate(id, *record));
+  return std::optional<Certificate>(std::move(found));
+}
+
 Error AlreadyRegistered(const model::Arns& arns, const std::string& id) {
   return Error(Code::kAlreadyExists, "The certificate is already provisioned or registered")
       .WithField("resourceId", id)
@@ -19,18 +29,27 @@ Error AlreadyRegistered(const model::Arns& arns, const std::string& id) {
 
 CertificateStatus StatusOf(bool active) { return active ? CertificateStatus::kActive : CertificateStatus::kInactive; }
 
+Status CheckRegistrationStatus(CertificateStatus status) {
+  if (status == CertificateStatus::kActive || status == CertificateStatus::kInactive ||
+      status == CertificateStatus::kRegisterInactive) {
+    return {};
+  }
+  return Error(Code::kInvalidArgument, "A certificate can be registered as ACTIVE or INACTIVE only");
+}
+
 // The call's error list has no CertificateValidationException.
 Error AsInvalid(const Error& error) { return Error(Code::kInvalidArgument, error.message()); }
 
 }  // namespace
 
 Result<Certificate> Certificates::Store(std::string_view actor, const crypto::Certificate& x509,
-                                        CertificateStatus status, CertificateMode mode) {
+                                        CertificateStatus status, CertificateMode mode, const std::string& ca_id) {
   Timestamp now = context_.clock.Now();
   Certificate certificate;
   certificate.id = model::CertificateId(x509.id());
   certificate.status = status;
   certificate.mode = mode;
+  certificate.ca_id = ca_id;
   certificate.der = x509.der();
   certificate.generation = Id128::Random();
   certificate.created = certificate.modified = now;
@@ -45,6 +64,7 @@ Result<Certificate> Certificates::Store(std::string_view actor, const crypto::Ce
     FW_TRY(tx.Put(kCertificates, id, Encode(certificate)));
     FW_TRY(tx.Put(kCertificateBodies, id, certificate.der));
     FW_TRY(tx.Put(kCertificatesByTime, TimeKey(certificate), ""));
+    if (!ca_id.empty()) FW_TRY(tx.Put(kCertificatesByCa, OrderedKey({ca_id, TimeKey(certificate)}), ""));
     changes.Add(CertificateChanged{certificate.id, std::nullopt, status});
     return certificate;
   });
@@ -68,22 +88,59 @@ Result<IssuedCertificate> Certificates::CreateFromCsr(std::string_view actor, st
 
 Result<Certificate> Certificates::RegisterWithoutCa(std::string_view actor, std::string_view pem,
                                                     CertificateStatus status) {
-  if (status != CertificateStatus::kActive && status != CertificateStatus::kInactive &&
-      status != CertificateStatus::kRegisterInactive) {
-    return Error(Code::kInvalidArgument, "A certificate can be registered as ACTIVE or INACTIVE only");
-  }
+  FW_TRY(CheckRegistrationStatus(status));
   FW_ASSIGN(crypto::Certificate x509, crypto::Certificate::FromPem(pem));
-  if (!crypto::IsAcceptableDeviceKey(x509.strength(), true)) {
-    return Error(Code::kCertificateInvalid, "The certificate's key must be RSA of 2048 to 8192 bits or EC on P-256, "
-                                            "P-384 or P-521");
-  }
-  if (x509.HasWeakSignature()) {
-    return Error(Code::kCertificateInvalid, "The certificate must be signed with SHA-256, SHA-384 or SHA-512");
-  }
-  if (x509.not_after() <= context_.clock.Now()) {
-    return Error(Code::kCertificateInvalid, "The certificate has expired");
-  }
+  FW_TRY(CheckForeignCertificate(x509, context_.clock.Now(), "certificate"));
   return Store(actor, x509, status, CertificateMode::kSniOnly);
+}
+
+Result<Certificate> Certificates::RegisterWithCa(std::string_view actor, std::string_view pem,
+                                                 const std::optional<std::string>& ca_pem, CertificateStatus status) {
+  FW_TRY(CheckRegistrationStatus(status));
+  FW_ASSIGN(crypto::Certificate x509, crypto::Certificate::FromPem(pem));
+  FW_TRY(CheckForeignCertificate(x509, context_.clock.Now(), "certificate"));
+  std::string wanted;
+  if (ca_pem) {
+    FW_ASSIGN(crypto::Certificate ca, crypto::Certificate::FromPem(*ca_pem));
+    wanted = ca.id();
+  }
+  FW_ASSIGN(auto signers, store::ReadFor<std::vector<CaCertificate>>(
+                              context_.store, [&](ConstReader reader) { return SignersOf(reader, x509); }));
+  if (ca_pem) std::erase_if(signers, [&](const CaCertificate& ca) { return ca.id != wanted; });
+  if (signers.empty()) {
+    return Error(Code::kCertificateInvalid, ca_pem ? "The certificate is not signed by the CA certificate that was "
+                                                     "given, or that one is not registered"
+                                                   : "The certificate is not signed by a registered CA certificate");
+  }
+  if (signers.size() > 1) {
+    return Error(Code::kCertificateConflict, "Several registered CA certificates have this subject and key; "
+                                             "caCertificatePem must say which one is meant");
+  }
+  const CaCertificate& ca = signers.front();
+  if (!ca.active) {
+    return Error(Code::kCertificateState, "The CA certificate that signed the certificate is not ACTIVE. Id: " + ca.id);
+  }
+  return Store(actor, x509, status, ca.mode, ca.id);
+}
+
+Result<std::optional<Certificate>> Certificates::RegisterJustInTime(std::string_view der) {
+  FW_ASSIGN(crypto::Certificate x509, crypto::Certificate::FromDer(der));
+  FW_TRY(CheckForeignCertificate(x509, context_.clock.Now(), "certificate"));
+  std::optional<Certificate> known;
+  std::vector<CaCertificate> signers;
+  FW_TRY(context_.store.Read([&](ConstReader reader) -> Status {
+    FW_ASSIGN(known, FindCertificate(reader, x509.id()));
+    if (known) return {};
+    FW_ASSIGN(signers, SignersOf(reader, x509));
+    return {};
+  }));
+  if (known) return known;
+  std::erase_if(signers, [](const CaCertificate& ca) { return !ca.active || !ca.auto_registration; });
+  if (signers.empty()) return std::optional<Certificate>();
+  const CaCertificate& ca = signers.front();
+  FW_ASSIGN(Certificate stored, Store("auto-registration", x509, CertificateStatus::kPendingActivation, ca.mode, ca.id));
+  context_.enforcement.Settle();
+  return std::optional<Certificate>(std::move(stored));
 }
 
 Result<Certificate> Certificates::Describe(const model::CertificateId& id) const {
@@ -94,12 +151,18 @@ Result<Certificate> Certificates::Describe(const model::CertificateId& id) const
 Result<Page<Certificate>> Certificates::List(const PageRequest& page) const {
   return store::ReadFor<Page<Certificate>>(context_.store, [&](ConstReader reader) -> Result<Page<Certificate>> {
     return PageOf<Certificate>(reader, kCertificatesByTime, "", "", page,
+                               [&](std::string_view key, std::string_view) { return ByTimeKey(reader, key); });
+  });
+}
+
+Result<Page<Certificate>> Certificates::ListByCa(const std::string& ca_id, const PageRequest& page) const {
+  std::string from = OrderedKey({ca_id});
+  return store::ReadFor<Page<Certificate>>(context_.store, [&](ConstReader reader) -> Result<Page<Certificate>> {
+    return PageOf<Certificate>(reader, kCertificatesByCa, from, PrefixEnd(from), page,
                                [&](std::string_view key, std::string_view) -> Result<std::optional<Certificate>> {
-                                 std::string_view id = key.substr(std::min<std::size_t>(8, key.size()));
-                                 FW_ASSIGN(auto record, reader.Get(kCertificates, id));
-                                 if (!record) return std::optional<Certificate>();
-                                 FW_ASSIGN(Certificate found, DecodeCertificate(id, *record));
-                                 return std::optional<Certificate>(std::move(found));
+                                 auto parts = store::SplitOrderedKey(key);
+                                 if (!parts || parts->size() != 2) return Error(Code::kCorrupt, "a stored link is damaged");
+                                 return ByTimeKey(reader, parts->back());
                                });
   });
 }
@@ -146,6 +209,9 @@ Status Certificates::Delete(std::string_view actor, const model::CertificateId& 
     FW_TRY(tx.Erase(kCertificates, id.value()));
     FW_TRY(tx.Erase(kCertificateBodies, id.value()));
     FW_TRY(tx.Erase(kCertificatesByTime, TimeKey(certificate)));
+    if (!certificate.ca_id.empty()) {
+      FW_TRY(tx.Erase(kCertificatesByCa, OrderedKey({certificate.ca_id, TimeKey(certificate)})));
+    }
     changes.Add(CertificateChanged{id, certificate.status, std::nullopt});
     return {};
   });

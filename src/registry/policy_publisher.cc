@@ -55,6 +55,8 @@ struct Dirty {
   void NoteEvent(const SecurityProfileChanged&) {}
   void NoteEvent(const CustomMetricChanged&) {}
   void NoteEvent(const DimensionChanged&) {}
+  // A CA decides about registering; registered certificates stand for themselves.
+  void NoteEvent(const CaCertificateChanged&) {}
   void Add(Dirty&& other) {
     things.merge(other.things);
     certificates.merge(other.certificates);

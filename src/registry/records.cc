@@ -183,6 +183,51 @@ Result<Certificate> DecodeCertificate(std::string_view id, std::string_view reco
   return in.Finish(std::move(certificate), "certificate");
 }
 
+std::string Encode(const CaCertificate& certificate) {
+  std::string record;
+  Writer out(record);
+  out.U8(certificate.active ? 1 : 0);
+  out.U8(certificate.auto_registration ? 1 : 0);
+  out.U8(static_cast<std::uint8_t>(certificate.mode));
+  out.SignedVarint(certificate.customer_version);
+  out.Id(certificate.generation);
+  out.Time(certificate.created);
+  out.Time(certificate.modified);
+  out.Time(certificate.not_before);
+  out.Time(certificate.not_after);
+  auto text = [&out](const std::string& value) { out.Bytes(value); };
+  out.Optional(certificate.config, [&](const RegistrationConfig& config) {
+    out.Optional(config.template_body, text);
+    out.Optional(config.role_arn, text);
+    out.Optional(config.template_name, text);
+  });
+  return record;
+}
+
+Result<CaCertificate> DecodeCaCertificate(std::string_view id, std::string_view record) {
+  Reader in(record);
+  CaCertificate certificate;
+  certificate.id = id;
+  certificate.active = in.U8() != 0;
+  certificate.auto_registration = in.U8() != 0;
+  certificate.mode = static_cast<CertificateMode>(in.U8());
+  certificate.customer_version = in.SignedVarint();
+  certificate.generation = in.Id();
+  certificate.created = in.Time();
+  certificate.modified = in.Time();
+  certificate.not_before = in.Time();
+  certificate.not_after = in.Time();
+  auto text = [&in] { return in.Text(); };
+  certificate.config = in.Optional<RegistrationConfig>([&] {
+    RegistrationConfig config;
+    config.template_body = in.Optional<std::string>(text);
+    config.role_arn = in.Optional<std::string>(text);
+    config.template_name = in.Optional<std::string>(text);
+    return config;
+  });
+  return in.Finish(std::move(certificate), "CA certificate");
+}
+
 std::string Encode(const Policy& policy) {
   std::string record;
   Writer out(record);

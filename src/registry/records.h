@@ -13,6 +13,7 @@ std::string Encode(const Thing& thing);
 std::string Encode(const ThingType& type);
 std::string Encode(const ThingGroup& group);
 std::string Encode(const Certificate& certificate);  // without the DER form, which has a table of its own
+std::string Encode(const CaCertificate& certificate);  // without the DER form
 std::string Encode(const Policy& policy);
 std::string Encode(const PolicyVersion& version);
 std::string Encode(const SecurityProfile& profile);
@@ -24,6 +25,7 @@ Result<Thing> DecodeThing(std::string_view name, std::string_view record);
 Result<ThingType> DecodeThingType(std::string_view name, std::string_view record);
 Result<ThingGroup> DecodeThingGroup(std::string_view name, std::string_view record);
 Result<Certificate> DecodeCertificate(std::string_view id, std::string_view record);
+Result<CaCertificate> DecodeCaCertificate(std::string_view id, std::string_view record);
 Result<Policy> DecodePolicy(std::string_view name, std::string_view record);
 Result<PolicyVersion> DecodePolicyVersion(std::uint32_t number, std::string_view record);
 Result<SecurityProfile> DecodeSecurityProfile(std::string_view name, std::string_view record);

@@ -19,6 +19,12 @@ inline constexpr Table kGroupsOfThing{"thing_groups_of"};               // thing
 inline constexpr Table kCertificates{"certificates", true};             // id (plain)
 inline constexpr Table kCertificateBodies{"certificate_bodies"};        // id (plain): DER
 inline constexpr Table kCertificatesByTime{"certificates_by_time"};     // 8 bytes big-endian ms, then id
+inline constexpr Table kCertificatesByCa{"certificates_by_ca"};         // CA id, 8 bytes big-endian ms and id
+inline constexpr Table kCaCertificates{"ca_certificates", true};        // id (plain)
+inline constexpr Table kCaCertificateBodies{"ca_certificate_bodies"};   // id (plain): DER
+inline constexpr Table kCaCertificatesByTime{"ca_certificates_by_time"};        // 8 bytes big-endian ms, then id
+inline constexpr Table kCaCertificatesBySubject{"ca_certificates_by_subject"};  // SHA-256 of the subject, id
+inline constexpr Table kRegistrationCode{"registration_code", true};    // "code": 64 hex
 inline constexpr Table kPrincipalThings{"principal_things", true};      // certificate id, thing
 inline constexpr Table kThingPrincipals{"thing_principals"};            // thing, certificate id
 inline constexpr Table kPolicies{"policies", true};                     // name (plain)

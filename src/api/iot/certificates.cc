@@ -48,6 +48,17 @@ Result<RegisterCertificateWithoutCAResponse> RegisterWithoutCa(Registry& registr
   return RegisterCertificateWithoutCAResponse{context.arns.Certificate(id), id};
 }
 
+Result<RegisterCertificateResponse> RegisterWithCa(Registry& registry, const CallContext& context,
+                                                   const RegisterCertificateRequest& request) {
+  // `status` is the newer member; `setAsActive` counts without it.
+  auto otherwise = request.set_as_active.value_or(false) ? CertificateStatus::kActive : CertificateStatus::kInactive;
+  FW_ASSIGN(auto registered,
+            registry.certificates.RegisterWithCa(ActorOf(context), request.certificate_pem, request.ca_certificate_pem,
+                                                 StatusOf(request.status.value_or(otherwise))));
+  const std::string& id = registered.id.value();
+  return RegisterCertificateResponse{context.arns.Certificate(id), id};
+}
+
 Result<DescribeCertificateResponse> Describe(Registry& registry, const CallContext& context,
                                              const DescribeCertificateRequest& request) {
   FW_ASSIGN(auto certificate, registry.certificates.Describe(CertificateId(request.certificate_id)));
@@ -67,6 +78,16 @@ Result<DescribeCertificateResponse> Describe(Registry& registry, const CallConte
   return DescribeCertificateResponse{std::move(description)};
 }
 
+std::vector<iot::Certificate> Listed(const CallContext& context, const std::vector<registry::Certificate>& items) {
+  std::vector<iot::Certificate> listed;
+  for (const registry::Certificate& certificate : items) {
+    const std::string& id = certificate.id.value();
+    listed.push_back({context.arns.Certificate(id), id, StatusOf(certificate.status), ModeOf(certificate.mode),
+                      certificate.created});
+  }
+  return listed;
+}
+
 Result<ListCertificatesResponse> List(Registry& registry, const CallContext& context,
                                       const ListCertificatesRequest& request) {
   bool ascending = request.ascending_order.value_or(false);
@@ -74,15 +95,18 @@ Result<ListCertificatesResponse> List(Registry& registry, const CallContext& con
   FW_ASSIGN(auto page, PageOf(context, request.marker, request.page_size, binding));
   page.descending = !ascending;
   FW_ASSIGN(auto certificates, registry.certificates.List(page));
-  ListCertificatesResponse response;
-  response.certificates.emplace();
-  for (const registry::Certificate& certificate : certificates.items) {
-    const std::string& id = certificate.id.value();
-    response.certificates->push_back({context.arns.Certificate(id), id, StatusOf(certificate.status),
-                                      ModeOf(certificate.mode), certificate.created});
-  }
-  response.next_marker = NextToken(context, certificates.next, binding);
-  return response;
+  return ListCertificatesResponse{Listed(context, certificates.items), NextToken(context, certificates.next, binding)};
+}
+
+Result<ListCertificatesByCAResponse> ListByCa(Registry& registry, const CallContext& context,
+                                              const ListCertificatesByCARequest& request) {
+  bool ascending = request.ascending_order.value_or(false);
+  std::string binding = (ascending ? "up " : "down ") + request.ca_certificate_id;
+  FW_ASSIGN(auto page, PageOf(context, request.marker, request.page_size, binding));
+  page.descending = !ascending;
+  FW_ASSIGN(auto certificates, registry.certificates.ListByCa(request.ca_certificate_id, page));
+  return ListCertificatesByCAResponse{Listed(context, certificates.items),
+                                      NextToken(context, certificates.next, binding)};
 }
 
 Result<Empty> Update(Registry& registry, const CallContext& context, const UpdateCertificateRequest& request) {
@@ -107,6 +131,12 @@ void RegisterCertificates(Router& router, Registry& registry) {
   router.LimitConcurrency<CreateKeysAndCertificate>(1, 7);
   router.Handle<CreateCertificateFromCsr>([&](auto& context, auto& request) {
     return CreateFromCsr(registry, context, request);
+  });
+  router.Handle<RegisterCertificate>([&](auto& context, auto& request) {
+    return RegisterWithCa(registry, context, request);
+  });
+  router.Handle<ListCertificatesByCA>([&](auto& context, auto& request) {
+    return ListByCa(registry, context, request);
   });
   router.Handle<RegisterCertificateWithoutCA>([&](auto& context, auto& request) {
     return RegisterWithoutCa(registry, context, request);

@@ -39,6 +39,7 @@ void RegisterRegistryHandlers(Router& router, registry::Registry& registry, regi
   RegisterThingTypes(router, registry);
   RegisterThingGroups(router, registry);
   RegisterCertificates(router, registry);
+  RegisterCaCertificates(router, registry);
   RegisterPolicies(router, registry);
   RegisterPolicyAttachments(router, registry);
   RegisterEndpoint(router, std::move(endpoints));

@@ -19,6 +19,7 @@ void RegisterThings(Router& router, registry::Registry& registry);
 void RegisterThingTypes(Router& router, registry::Registry& registry);
 void RegisterThingGroups(Router& router, registry::Registry& registry);
 void RegisterCertificates(Router& router, registry::Registry& registry);
+void RegisterCaCertificates(Router& router, registry::Registry& registry);
 void RegisterPolicies(Router& router, registry::Registry& registry);
 void RegisterPolicyAttachments(Router& router, registry::Registry& registry);
 void RegisterEndpoint(Router& router, registry::EndpointAddresses endpoints);

@@ -27,6 +27,7 @@ class Arns {
   std::string ThingType(std::string_view name) const { return Of("thingtype", name); }
   std::string ThingGroup(std::string_view name) const { return Of("thinggroup", name); }
   std::string Certificate(std::string_view id) const { return Of("cert", id); }
+  std::string CaCertificate(std::string_view id) const { return Of("cacert", id); }
   std::string Policy(std::string_view name) const { return Of("policy", name); }
   std::string SecurityProfile(std::string_view name) const { return Of("securityprofile", name); }
   std::string CustomMetric(std::string_view name) const { return Of("custommetric", name); }

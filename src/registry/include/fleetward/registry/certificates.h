@@ -1,6 +1,7 @@
 // Device certificates: issuing, states, deletion (core.md §4).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,9 +34,21 @@ class Certificates {
   /// kCertificateInvalid, kAlreadyExists (fields resourceId, resourceArn), kInvalidArgument (status).
   Result<Certificate> RegisterWithoutCa(std::string_view actor, std::string_view pem, CertificateStatus status);
 
+  /// A certificate signed by a registered CA that is active; `ca_pem` says which when it is not plain. Errors:
+  /// kCertificateInvalid (no registered CA signed it, expired, weak), kCertificateConflict (several did),
+  /// kCertificateState (the CA is not active), kAlreadyExists, kInvalidArgument (status).
+  Result<Certificate> RegisterWithCa(std::string_view actor, std::string_view pem,
+                                     const std::optional<std::string>& ca_pem, CertificateStatus status);
+  /// Just in time: an unknown certificate was shown at a connect. It is kept as PENDING_ACTIVATION when a CA that is
+  /// active and set to auto-registration signed it; gives it as it is then. Nothing when there is no such CA.
+  /// Errors: kCertificateInvalid.
+  Result<std::optional<Certificate>> RegisterJustInTime(std::string_view der);
+
   Result<Certificate> Describe(const model::CertificateId& id) const;
   /// By time of creation; may be descending.
   Result<Page<Certificate>> List(const PageRequest& page) const;
+  /// Those signed by a registered CA, in the same order. An unknown CA has none.
+  Result<Page<Certificate>> ListByCa(const std::string& ca_id, const PageRequest& page) const;
   /// Errors: kNotFound, kInvalidArgument (a status users cannot set), kCertificateState (REVOKED is final).
   Status UpdateStatus(std::string_view actor, const model::CertificateId& id, CertificateStatus status);
   /// Errors: kNotFound, kCertificateState (ACTIVE), kDeleteConflict (things, or policies without `force`).
@@ -43,7 +56,7 @@ class Certificates {
 
  private:
   Result<Certificate> Store(std::string_view actor, const crypto::Certificate& certificate,
-                            CertificateStatus status, CertificateMode mode);
+                            CertificateStatus status, CertificateMode mode, const std::string& ca_id = {});
 
   const Context& context_;
   const crypto::CertificateAuthority& ca_;

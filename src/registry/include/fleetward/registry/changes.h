@@ -30,6 +30,10 @@ struct CertificateChanged {
   model::CertificateId id;
   std::optional<CertificateStatus> before, now;
 };
+struct CaCertificateChanged {
+  std::string id;
+  std::optional<CaCertificate> before, now;
+};
 /// A certificate was attached to a thing or detached.
 struct AttachmentChanged {
   model::CertificateId certificate;
@@ -63,7 +67,7 @@ struct DimensionChanged {
 };
 using Change = std::variant<ThingChanged, ThingGroupChanged, MembershipChanged, CertificateChanged,
                             AttachmentChanged, PolicyChanged, PolicyAttachmentChanged, SecurityProfileChanged,
-                            CustomMetricChanged, DimensionChanged>;
+                            CustomMetricChanged, DimensionChanged, CaCertificateChanged>;
 
 class ChangeListener {
  public:

@@ -67,6 +67,30 @@ struct Certificate {
   std::string policy_facts;    // policy::EncodeCertificateAttributes
 };
 
+/// What auto-registration would hand to a provisioning template; kept as given.
+struct RegistrationConfig {
+  std::optional<std::string> template_body;
+  std::optional<std::string> role_arn;
+  std::optional<std::string> template_name;
+  bool operator==(const RegistrationConfig&) const = default;
+};
+
+/// An operator's own CA.
+struct CaCertificate {
+  std::string id;
+  bool active = false;
+  bool auto_registration = false;  // just-in-time: its unknown certificates are registered at their first connect
+  CertificateMode mode = CertificateMode::kDefault;
+  std::string der;
+  std::int64_t customer_version = 1;
+  Id128 generation;
+  Timestamp created{};
+  Timestamp modified{};
+  Timestamp not_before{};
+  Timestamp not_after{};
+  std::optional<RegistrationConfig> config;
+};
+
 struct Policy {
   model::PolicyName name;
   std::uint32_t default_version = 1;

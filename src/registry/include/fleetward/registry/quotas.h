@@ -14,6 +14,7 @@ struct Quotas {
   std::size_t groups_per_thing = 10;
   std::size_t group_depth = 7;
   std::size_t children_per_group = 100;
+  std::size_t cas_per_subject = 10;
   std::size_t policies_per_principal = 10;
   std::size_t policies_per_group = 2;
   std::size_t policy_versions = 5;

@@ -1,6 +1,7 @@
 // All registry services of one account together.
 #pragma once
 
+#include "fleetward/registry/ca_certificates.h"
 #include "fleetward/registry/certificates.h"
 #include "fleetward/registry/context.h"
 #include "fleetward/registry/custom_metrics.h"
@@ -17,7 +18,7 @@ class Registry {
  public:
   Registry(Context context, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys)
       : context_(std::move(context)), things(context_), thing_types(context_), thing_groups(context_),
-        certificates(context_, ca, keys), policies(context_), security_profiles(context_),
+        certificates(context_, ca, keys), ca_certificates(context_), policies(context_), security_profiles(context_),
         custom_metrics(context_), dimensions(context_) {}
   Registry(const Registry&) = delete;
 
@@ -32,6 +33,7 @@ class Registry {
   ThingTypes thing_types;
   ThingGroups thing_groups;
   Certificates certificates;
+  CaCertificates ca_certificates;
   Policies policies;
   SecurityProfiles security_profiles;
   CustomMetrics custom_metrics;
