@@ -30,6 +30,7 @@ if(NOT FLEETWARD_AGENT_ONLY)
   third_lib(json)  # nlohmann-json, header only
   third_lib(simdjson simdjson)
   third_lib(cli11)
+  third_lib(roaring roaring)
   find_package(GTest)
   if(GTest_FOUND)
     third_lib(gtest GTest::gtest GTest::gmock GTest::gtest_main)

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "pattern.h"
+#include "fleetward/policy/pattern.h"
 
 namespace fleetward::policy {
 namespace {

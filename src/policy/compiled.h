@@ -17,7 +17,7 @@
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/base/result.h"
-#include "pattern.h"
+#include "fleetward/policy/pattern.h"
 #include "variables.h"
 
 namespace fleetward::policy {

@@ -1,4 +1,4 @@
-#include "pattern.h"
+#include "fleetward/policy/pattern.h"
 
 #include <cstring>
 #include <optional>

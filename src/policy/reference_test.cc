@@ -9,7 +9,7 @@
 
 #include "fleetward/policy/document.h"
 #include "fleetward/policy/evaluate.h"
-#include "pattern.h"
+#include "fleetward/policy/pattern.h"
 
 namespace fleetward::policy {
 namespace {

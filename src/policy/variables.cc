@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-#include "pattern.h"
+#include "fleetward/policy/pattern.h"
 
 namespace fleetward::policy {
 namespace {

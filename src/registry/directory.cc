@@ -10,7 +10,7 @@
 
 #include "access.h"
 #include "fleetward/crypto/digest.h"
-#include "flat_index.h"
+#include "fleetward/base/flat_index.h"
 
 namespace fleetward::registry {
 namespace {

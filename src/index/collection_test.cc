@@ -1,0 +1,171 @@
+#include "fleetward/index/collection.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+namespace fleetward::index {
+namespace {
+
+Query Q(std::string_view text) {
+  auto query = ParseQuery(text);
+  EXPECT_TRUE(query.ok()) << text;
+  return query.ok() ? *query : Query{};
+}
+
+std::string Names(const Collection& c, std::string_view query) {
+  auto page = c.Search(Q(query), "", 1000);
+  EXPECT_TRUE(page.ok());
+  std::string all;
+  for (const std::string& name : page->names) all += (all.empty() ? "" : " ") + name;
+  return all;
+}
+
+class CollectionTest : public testing::Test {
+ protected:
+  CollectionTest() {
+    c.Put("tv-1", Section::kRegistry,
+          {{"thingTypeName", "Television"}, {"attributes.size", "40"}, {"thingGroupNames", "Lab"}});
+    c.Put("tv-2", Section::kRegistry,
+          {{"thingTypeName", "Television"}, {"attributes.size", "55"}, {"attributes.model", "plasma"}});
+    c.Put("Cam", Section::kRegistry, {{"thingTypeName", "Camera"}, {"attributes.size", "small"}});
+    c.Put("cam", Section::kRegistry, {{"description", "in the hall"}});
+  }
+  Collection c{"thingName", 7};
+};
+
+TEST_F(CollectionTest, FindsByNameFieldAndFreeText) {
+  EXPECT_EQ(Names(c, "thingName:tv-1"), "tv-1");
+  EXPECT_EQ(Names(c, "thingName:CAM"), "Cam cam");
+  EXPECT_EQ(Names(c, "thingName:tv*"), "tv-1 tv-2");
+  EXPECT_EQ(Names(c, "thingName:*m"), "Cam cam");
+  EXPECT_EQ(Names(c, "thingName:tv-?"), "tv-1 tv-2");
+  EXPECT_EQ(Names(c, "television"), "tv-1 tv-2");
+  EXPECT_EQ(Names(c, "lab"), "tv-1");
+  EXPECT_EQ(Names(c, "*"), "tv-1 tv-2 Cam cam");
+  EXPECT_EQ(Names(c, "attributes.model:*"), "tv-2");
+  EXPECT_EQ(Names(c, "thingTypeName:tele* NOT attributes.model:plasma"), "tv-1");
+  EXPECT_EQ(Names(c, "NOT thingTypeName:*"), "cam");
+  EXPECT_EQ(Names(c, "description:hall"), "cam");
+  EXPECT_EQ(Names(c, "description:\"in the hall\""), "cam");
+  EXPECT_EQ(Names(c, "nosuchfield:x"), "");
+}
+
+TEST_F(CollectionTest, RangesByNumberAndText) {
+  EXPECT_EQ(Names(c, "attributes.size:[40 TO 55]"), "tv-1 tv-2");
+  EXPECT_EQ(Names(c, "attributes.size:{40 TO 55]"), "tv-2");
+  EXPECT_EQ(Names(c, "attributes.size<55"), "tv-1");
+  EXPECT_EQ(Names(c, "attributes.size:[* TO *]"), "tv-1 tv-2 Cam");
+  EXPECT_EQ(Names(c, "attributes.model:[\"p\" TO \"q\"]"), "tv-2");
+  EXPECT_EQ(Names(c, "thingName:[\"tv-1\" TO \"tv-1\"]"), "tv-1");
+}
+
+TEST_F(CollectionTest, SectionsAreReplacedApart) {
+  c.Put("tv-1", Section::kConnectivity, {{"connectivity.connected", "true"}});
+  c.Put("nobody", Section::kConnectivity, {{"connectivity.connected", "true"}});
+  EXPECT_EQ(Names(c, "connectivity.connected:true"), "tv-1");
+  c.Put("tv-1", Section::kRegistry, {{"attributes.size", "41"}});
+  EXPECT_EQ(Names(c, "connectivity.connected:true attributes.size:41"), "tv-1");
+  EXPECT_EQ(Names(c, "attributes.size:40"), "");
+  c.Put("tv-1", Section::kConnectivity, {{"connectivity.connected", "false"}});
+  EXPECT_EQ(Names(c, "connectivity.connected:true"), "");
+  ASSERT_EQ(c.ValuesOf("tv-1", Section::kConnectivity).size(), 1U);
+  EXPECT_EQ(c.ValuesOf("tv-1", Section::kConnectivity)[0].text, "false");
+}
+
+TEST_F(CollectionTest, PagesGoOnAfterWhatCameAndWent) {
+  auto first = c.Search(Q("*"), "", 2);
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(first->names.size(), 2U);
+  c.Erase("tv-1");
+  c.Erase("Cam");
+  c.Put("new", Section::kRegistry, {});
+  auto second = c.Search(Q("*"), first->next, 2);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(second->names, (std::vector<std::string>{"cam", "new"}));
+  EXPECT_EQ(second->next, "");
+  EXPECT_EQ(c.Search(Q("*"), "8.1", 2).error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(c.Search(Q("*"), "7", 2).error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(c.Search(Q("*"), "7.x", 2).error().code(), Code::kInvalidArgument);
+}
+
+TEST_F(CollectionTest, Aggregates) {
+  c.Put("n1", Section::kRegistry, {{"attributes.n", "-125"}});
+  c.Put("n2", Section::kRegistry, {{"attributes.n", "75"}});
+  c.Put("n3", Section::kRegistry, {{"attributes.n", "150"}});
+  Statistics s = c.StatisticsOf(Q("*"), "attributes.n", FieldType::kNumber);
+  EXPECT_EQ(s.count, 3U);
+  EXPECT_DOUBLE_EQ(s.sum, 100);
+  EXPECT_DOUBLE_EQ(s.minimum, -125);
+  EXPECT_DOUBLE_EQ(s.maximum, 150);
+  EXPECT_DOUBLE_EQ(s.sum_of_squares, 43750);
+  EXPECT_NEAR(s.variance, 13472.2222, 0.001);
+  EXPECT_EQ(c.Cardinality(Q("*"), "thingTypeName"), 2U);
+  EXPECT_EQ(c.Cardinality(Q("thingName:tv*"), "thingTypeName"), 1U);
+  EXPECT_EQ(c.CountWith(Q("*"), "attributes.size"), 3U);
+  double percents[] = {0, 50, 75, 100};
+  EXPECT_EQ(c.Percentiles(Q("*"), "attributes.n", percents), (std::vector<double>{-125, 75, 112.5, 150}));
+  EXPECT_TRUE(c.Percentiles(Q("thingName:none"), "attributes.n", percents).empty());
+  auto buckets = c.Buckets(Q("*"), "thingTypeName", 1);
+  ASSERT_EQ(buckets.size(), 1U);
+  EXPECT_EQ(buckets[0].text, "Television");
+  EXPECT_EQ(buckets[0].count, 2U);
+  c.Put("n1", Section::kConnectivity, {{"connectivity.connected", "true"}});
+  c.Put("n2", Section::kConnectivity, {{"connectivity.connected", "false"}});
+  s = c.StatisticsOf(Q("*"), "connectivity.connected", FieldType::kBoolean);
+  EXPECT_EQ(s.count, 2U);
+  EXPECT_DOUBLE_EQ(s.sum, 1);
+}
+
+// Random documents and queries against evaluating each document alone, through changes and deletions.
+TEST(CollectionReference, AgreesWithEachDocumentAlone) {
+  std::mt19937 random(11);
+  auto pick = [&](auto... options) {
+    std::vector<std::string> all = {options...};
+    return all[random() % all.size()];
+  };
+  const std::vector<std::string> leaves = {
+      "a:x*", "a:X1", "b<5",           "b:[3 TO 7}", "c:*", "a:[\"x1\" TO \"y\"]",
+      "x2",   "d:x?", "thingName:n1*", "b>=4",       "7"};
+  Collection c("thingName", 1);
+  std::map<std::string, int> known;
+  for (int step = 0; step < 4000; ++step) {
+    std::string name = pick("n", "N", "m") + std::to_string(random() % 60);
+    if (random() % 5 == 0) {
+      c.Erase(name);
+      known.erase(name);
+    } else {
+      std::vector<Value> values;
+      unsigned section = random() % 3;
+      for (unsigned i = random() % 4; i > 0; --i) {
+        values.push_back({section == 0   ? pick("a", "b")
+                          : section == 1 ? "c"
+                                         : "d",
+                          pick("x", "X", "y", "") + std::to_string(random() % 9)});
+      }
+      c.Put(name, static_cast<Section>(section), values);
+      if (c.Contains(name)) known[name] = 1;
+    }
+    if (step % 10 != 0) continue;
+    std::string text = (random() % 3 == 0 ? "NOT " : "") + leaves[random() % leaves.size()];
+    for (unsigned i = random() % 3; i > 0; --i) {
+      text += pick(" AND ", " OR ", " ", " AND NOT ") + leaves[random() % leaves.size()];
+    }
+    Query query = Q(text);
+    std::map<std::string, int> expected, found;
+    for (const auto& [each, unused] : known) {
+      if (c.Matches(query, each)) expected[each] = 1;
+    }
+    c.ForEachMatch(query, [&](const std::string& each) { ++found[each]; });
+    ASSERT_EQ(found, expected) << text << " at step " << step;
+    ASSERT_EQ(c.CountMatches(query), expected.size());
+  }
+  for (const auto& [each, unused] : known) c.Erase(each);
+  EXPECT_EQ(c.size(), 0U);
+  EXPECT_EQ(c.Cardinality(Q("*"), "a"), 0U);
+  EXPECT_EQ(Names(c, "x*"), "");
+}
+
+}  // namespace
+}  // namespace fleetward::index
