@@ -1,0 +1,105 @@
+// ML Detect: a streaming anomaly detector for one series of numbers (one metric of one thing). docs/ml-detect.md
+// describes the model. Pure: the same calls give the same scores, in any process of the same program.
+//
+// A series starts as a zeroed `Series`. Update judges the next value by what came before it, then learns it. A cohort of
+// like series (the things of one kind, one metric) may help: each member's last surprise goes into a CohortWindow, whose
+// sums are integers, so that windows merge in any order; a CohortState made of the closed ones is what Update is shown.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "fleetward/base/result.h"
+#include "fleetward/model/behavior.h"
+
+namespace fleetward::detect::ml {
+
+inline constexpr std::uint8_t kSeriesVersion = 1;
+inline constexpr std::size_t kSeriesBytes = 1024;
+
+/// All that is kept of one series: plain bytes, may be copied, compared and stored as they are (little endian).
+/// Zeroed: nothing seen yet.
+struct alignas(8) Series {
+  std::array<std::uint8_t, kSeriesBytes> bytes{};
+  bool operator==(const Series&) const = default;
+};
+
+/// What made a value unusual: the model's part with the strongest evidence. Stored: never change the numbers.
+enum class Reason : std::uint8_t {
+  kNone = 0,        // usual
+  kLearning = 1,    // too little history to judge
+  kJump = 2,        // far from the values just before
+  kLevel = 3,       // far from the level of the last hours
+  kSeason = 4,      // far from what is usual at this time of day
+  kPattern = 5,     // nothing like the last values was seen in the recent past
+  kDuration = 6,    // each value a little unusual, for long
+  kPeers = 7,       // far from what like things do
+};
+std::string_view ReasonName(Reason reason);   // "jump"
+
+struct Verdict {
+  float score = 0;                 // 0..1; 1: certainly anomalous
+  Reason reason = Reason::kLearning;
+  bool above = false;              // the value lies above the expected band, or above its middle
+  double expected = 0;             // the model's best guess
+  double expected_low = 0;         // band of values that would not be unusual; low <= high
+  double expected_high = 0;
+};
+
+/// Scores at and above which a behavior of this confidence is violated: 0.95, 0.85, 0.70.
+double Limit(model::ConfidenceLevel confidence);
+/// The highest confidence whose limit the score reaches.
+std::optional<model::ConfidenceLevel> LevelOf(double score);
+
+/// Surprises of one cohort in one bucket of time. Merging is exact and order-free.
+struct CohortWindow {
+  static constexpr int kBins = 16;
+  std::uint32_t members = 0;                       // series that had a value
+  std::array<std::uint32_t, kBins> bins{};         // of signed surprise
+  void Add(const Series& series);                  // after its Update of this bucket
+  void Merge(const CohortWindow& other);
+  bool operator==(const CohortWindow&) const = default;
+};
+
+/// What the windows of the last hours said, decayed. Follows from the sequence of closed windows alone. Zeroed: nothing.
+struct CohortState {
+  std::int64_t end_s = 0;                          // of the last closed window
+  std::array<float, CohortWindow::kBins> recent{}; // members by surprise
+  float members = 0;
+  void Close(const CohortWindow& window, std::int64_t end_s);
+};
+
+/// Judges `value` at `time_s` (seconds since 1970, UTC; not before the last one, else it is not learned), then learns it,
+/// slowly while the series is in alarm. `step_s`: usual seconds between values; a gap is anything longer than two of
+/// them. `in_alarm`: an alarm on this series is on. `peers`: the cohort as of its last closed window (this series
+/// included), or null. NaN and infinite values score 0 and are not learned. Below 5 us; no allocation.
+Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, bool in_alarm,
+               const CohortState* peers = nullptr);
+
+/// A user confirmed that the last alarm was a false one: values that are as unusual for the same reason and in the same
+/// direction no longer score as high. Fades over weeks.
+void ConfirmFalsePositive(Series& series, const Verdict& verdict);
+
+/// One sentence for a violation's reason, e.g. "4120 is above the expected 850..1310 (far from the last values; score
+/// 0.97)".
+std::string Explain(const Verdict& verdict, double value);
+
+/// For GetBehaviorModelTrainingSummaries. A streaming model is never finished: it is built once a series may be judged.
+enum class ModelStatus : std::uint8_t { kPendingBuild = 0, kActive = 1, kExpired = 2 };
+struct Summary {
+  ModelStatus status = ModelStatus::kPendingBuild;
+  double collected_percent = 0;             // 0..100 of the values wanted before judging at full confidence
+  std::optional<std::int64_t> started_s;    // first value learned
+  std::optional<std::int64_t> refreshed_s;  // last value learned
+  std::uint32_t values = 0;                 // learned, saturating
+};
+/// kExpired: nothing learned for 30 days before `now_s`.
+Summary Summarize(const Series& series, std::int64_t now_s);
+
+/// kCorrupt when the bytes are not a series of a version this program knows.
+Status CheckSeries(const Series& series);
+
+}  // namespace fleetward::detect::ml

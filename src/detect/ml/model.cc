@@ -1,0 +1,158 @@
+#include "ml/model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "ml/parameters.h"
+
+namespace fleetward::detect::ml {
+namespace {
+
+constexpr float kLargestCode = 32767;
+constexpr std::int64_t kDay = 86400;
+
+struct Place {          // between the middles of two buckets
+  std::size_t before, after;
+  float share;          // of `after`
+};
+
+Place PlaceOf(std::int64_t time_s) {
+  std::int64_t second = ((time_s % kDay) + kDay) % kDay;
+  float position = static_cast<float>(second) * Model::kBuckets / kDay - 0.5f;
+  float whole = std::floor(position);
+  int bucket = static_cast<int>(whole) + Model::kBuckets;
+  return {static_cast<std::size_t>(bucket % Model::kBuckets), static_cast<std::size_t>((bucket + 1) % Model::kBuckets),
+          position - whole};
+}
+
+template <class Range>
+auto Middle(Range& values, double share) {
+  auto at = values.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(values.size()) * share);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+}  // namespace
+
+double Model::ValueOf(float y) const { return std::sinh(static_cast<double>(y)) * static_cast<double>(unit); }
+
+float Model::Encode(double value) const { return static_cast<float>(std::asinh(value / static_cast<double>(unit))); }
+
+std::int16_t Model::Code(float y) const {
+  return static_cast<std::int16_t>(std::clamp(std::round((y - centre) / quantum), -kLargestCode, kLargestCode));
+}
+
+void Model::Start(std::int64_t time_s, double value) {
+  version = kSeriesVersion;
+  first_s = last_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_s, 0, UINT32_MAX));
+  float size = static_cast<float>(std::fabs(value));
+  unit = size > 0 ? size : 1;
+  centre = level = Encode(value);
+  quantum = 1e-4f;
+  season.fill(kAbsent);
+  ring.fill(kAbsent);
+}
+
+float Model::SeasonAt(std::int64_t time_s) const {
+  Place place = PlaceOf(time_s);
+  std::int16_t a = season[place.before], b = season[place.after];
+  if (a == kAbsent && b == kAbsent) return level;
+  if (a == kAbsent) return Decode(b);
+  if (b == kAbsent) return Decode(a);
+  return Decode(a) * (1 - place.share) + Decode(b) * place.share;
+}
+
+void Model::LearnSeason(std::int64_t time_s, float y) {
+  Place place = PlaceOf(time_s);
+  float known = std::clamp(static_cast<float>(values) / kBuckets, 1.f, kParameters.season_weight);
+  for (bool after : {false, true}) {
+    std::int16_t& code = season[after ? place.after : place.before];
+    float share = after ? place.share : 1 - place.share;
+    if (code == kAbsent) {
+      if (share > 0.5f) code = Code(y);
+      continue;
+    }
+    // Steps of less than a code would be lost: every residual moves it by at least one, but not past itself.
+    float step = share * (y - Decode(code)) / known / quantum;
+    float least = std::fabs(y - Decode(code)) / quantum >= 1 ? share : 0;
+    if (std::fabs(step) < 1) step = std::fabs(step) * 2 > least ? std::copysign(1.f, step) : 0;
+    code = static_cast<std::int16_t>(
+        std::clamp(static_cast<float>(code) + std::round(step), -kLargestCode, kLargestCode));
+  }
+}
+
+float Model::PatternDistance(float y) const {
+  constexpr int kWidth = kRecent;
+  if (recent_count < kWidth - 1) return 0;
+  constexpr float kFar = 1e9f;
+  float line[kHistory];   // oldest first
+  for (int i = 0; i < kHistory; ++i) {
+    std::int16_t code = ring[static_cast<std::size_t>((ring_at + i) % kHistory)];
+    line[i] = code == kAbsent ? kFar : static_cast<float>(code);
+  }
+  float last[kWidth] = {};
+  last[0] = Code(y);
+  for (int k = 1; k < kWidth; ++k) last[k] = Code(recent[static_cast<std::size_t>(k - 1)]);
+  float best = kFar * kFar;
+  for (int i = kWidth - 1; i <= kHistory - kWidth; ++i) {
+    float sum = 0;
+    for (int k = 0; k < kWidth; ++k) {
+      float difference = last[k] - line[i - k];
+      sum += difference * difference;
+    }
+    best = std::min(best, sum);
+  }
+  return best < kFar ? std::sqrt(best) * quantum : 0;
+}
+
+void Model::Refit() {
+  std::array<double, kHistory> sizes;
+  std::size_t count = 0;
+  for (std::int16_t code : ring) {
+    if (code != kAbsent) sizes[count++] = std::fabs(ValueOf(Decode(code)));
+  }
+  clipped = 0;
+  if (count < 4) return;
+  struct Span {
+    double* from;
+    std::size_t length;
+    double* begin() const { return from; }
+    double* end() const { return from + length; }
+    std::size_t size() const { return length; }
+  } span{sizes.data(), count};
+  double size = Middle(span, 0.5);
+  if (!(size > 0)) size = Middle(span, 0.9);
+  if (!(size > 0)) size = *std::max_element(span.begin(), span.end());
+  if (!(size > 0)) size = static_cast<double>(unit);
+  Model old = *this;
+  unit = static_cast<float>(std::clamp(size, 1e-30, 1e30));
+  auto convert = [&](float y) { return Encode(old.ValueOf(y)); };
+
+  std::array<float, kHistory> ys;
+  std::size_t n = 0;
+  for (std::int16_t code : ring) {
+    if (code != kAbsent) ys[n++] = convert(old.Decode(code));
+  }
+  std::sort(ys.begin(), ys.begin() + static_cast<std::ptrdiff_t>(n));
+  float median = ys[n / 2];
+  // How much finer or coarser the new scale is around the middle.
+  double middle = ValueOf(median);
+  double units = static_cast<double>(unit), was = static_cast<double>(old.unit);
+  float factor = static_cast<float>(std::sqrt((middle * middle + was * was) / (middle * middle + units * units)));
+  for (Tail& tail : tails) tail.Rescale(factor);
+  centre = median;
+  quantum = tails[kByJump].Usual() / 24;
+  quantum = std::max({quantum, (ys[n - 1] - median) / 20000, (median - ys[0]) / 20000, 1e-6f});
+  for (auto& code : ring) {
+    if (code != kAbsent) code = Code(convert(old.Decode(code)));
+  }
+  for (auto& code : season) {
+    if (code != kAbsent) code = Code(convert(old.Decode(code)));
+  }
+  for (float& y : recent) y = convert(y);
+  float seasonal = convert(old.level + old.offset);
+  level = convert(old.level);
+  offset = seasonal - level;
+}
+
+}  // namespace fleetward::detect::ml

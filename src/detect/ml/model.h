@@ -1,0 +1,73 @@
+// The bytes of a Series, and the steps of an update.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "fleetward/detect/ml.h"
+#include "ml/calibration.h"
+#include "ml/tail.h"
+
+namespace fleetward::detect::ml {
+
+/// Below so many values there is no score.
+inline constexpr std::uint32_t kLeastValues = 48;
+
+/// Predictors, by what they compare a value with.
+enum Predictor : std::uint8_t { kByJump, kByLevel, kBySeason, kByPattern, kPredictors };
+
+/// Values are kept as y = asinh(value / unit): about linear for what is small against the usual size, logarithmic
+/// above; history as 16-bit steps of `quantum` from `centre`.
+struct Model {
+  static constexpr int kHistory = 288;
+  static constexpr int kBuckets = 48;              // of the day
+  static constexpr int kRecent = 4;
+  static constexpr std::int16_t kAbsent = INT16_MIN;
+  static constexpr std::uint8_t kClean = 1;        // flags: block_max is set by values out of alarm only
+
+  std::uint8_t version;
+  std::uint8_t flags;
+  std::uint8_t block_at;                           // values in the open block
+  std::uint8_t recent_count;                       // values since the last gap, up to kRecent
+  std::uint32_t values;                            // seen, saturating
+  std::uint32_t first_s, last_s;                   // of the first value and of the last one that was learned
+  std::uint16_t ring_at;                           // where the next value goes
+  std::uint16_t alarm_run;                         // values in alarm, without a break
+  float unit, centre, quantum;
+  float level, offset;
+  float smoothed;                                  // evidence of the last values
+  float block_max;
+  std::array<float, kRecent> recent;               // y, latest first
+  std::array<std::uint8_t, 8> raised;              // by Reason, what feedback demands on top, in quarters of a nat
+  std::uint8_t clipped;                            // values that did not fit 16 bits
+  std::uint8_t surprise_bin;                       // of CohortWindow, for the last value
+  std::uint8_t reserved[2];
+  std::array<Tail, kPredictors> tails;
+  Calibration calibration;
+  std::array<std::int16_t, kBuckets> season;
+  std::array<std::int16_t, kHistory> ring;
+
+  double ValueOf(float y) const;
+  float Encode(double value) const;
+  std::int16_t Code(float y) const;
+  float Decode(std::int16_t code) const { return centre + static_cast<float>(code) * quantum; }
+
+  void Start(std::int64_t time_s, double value);
+  /// Chooses unit, centre and quantum anew from the history, and converts what is kept.
+  void Refit();
+  /// What is usual at this time of the day; the level where nothing is known.
+  float SeasonAt(std::int64_t time_s) const;
+  void LearnSeason(std::int64_t time_s, float y);
+  /// Distance of the last values, `y` being the latest, to the nearest earlier stretch.
+  float PatternDistance(float y) const;
+};
+static_assert(sizeof(Model) <= kSeriesBytes);
+
+inline Model Read(const Series& series) {
+  Model model;
+  std::memcpy(&model, series.bytes.data(), sizeof model);
+  return model;
+}
+
+}  // namespace fleetward::detect::ml

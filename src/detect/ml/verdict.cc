@@ -1,0 +1,108 @@
+// What is said of a verdict and of a model.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+
+#include "fleetward/detect/ml.h"
+#include "ml/model.h"
+
+namespace fleetward::detect::ml {
+namespace {
+
+constexpr std::uint32_t kWanted = 288;                    // values for a summary of 100 %
+constexpr std::int64_t kExpiry = 30 * 86400;
+
+const char* Saying(Reason reason) {
+  switch (reason) {
+    case Reason::kNone: return "usual";
+    case Reason::kLearning: return "still learning";
+    case Reason::kJump: return "far from the last values";
+    case Reason::kLevel: return "far from the usual level of this time of day";
+    case Reason::kSeason: return "far from this time of day at the present level";
+    case Reason::kPattern: return "nothing like the last values was seen before";
+    case Reason::kDuration: return "unusual for long";
+    case Reason::kPeers: return "unlike its peers";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string_view ReasonName(Reason reason) {
+  switch (reason) {
+    case Reason::kNone: return "none";
+    case Reason::kLearning: return "learning";
+    case Reason::kJump: return "jump";
+    case Reason::kLevel: return "level";
+    case Reason::kSeason: return "season";
+    case Reason::kPattern: return "pattern";
+    case Reason::kDuration: return "duration";
+    case Reason::kPeers: return "peers";
+  }
+  return "unknown";
+}
+
+double Limit(model::ConfidenceLevel confidence) {
+  switch (confidence) {
+    case model::ConfidenceLevel::kLow: return 0.70;
+    case model::ConfidenceLevel::kMedium: return 0.85;
+    case model::ConfidenceLevel::kHigh: return 0.95;
+  }
+  return 0.95;
+}
+
+std::optional<model::ConfidenceLevel> LevelOf(double score) {
+  for (auto level : {model::ConfidenceLevel::kHigh, model::ConfidenceLevel::kMedium, model::ConfidenceLevel::kLow}) {
+    if (score >= Limit(level)) return level;
+  }
+  return std::nullopt;
+}
+
+std::string Explain(const Verdict& verdict, double value) {
+  char text[256];
+  const char* place = value > verdict.expected_high ? "above" : value < verdict.expected_low ? "below" : "within";
+  std::snprintf(text, sizeof text, "%.6g is %s the expected %.6g to %.6g: %s (anomaly score %.3f)", value, place,
+                verdict.expected_low, verdict.expected_high, Saying(verdict.reason),
+                static_cast<double>(verdict.score));
+  return text;
+}
+
+void ConfirmFalsePositive(Series& series, const Verdict& verdict) {
+  Model model = Read(series);
+  auto reason = static_cast<std::size_t>(verdict.reason);
+  if (model.version == 0 || reason >= model.raised.size()) return;
+  auto& raised = model.raised[reason];
+  raised = static_cast<std::uint8_t>(std::min(raised + 16, 255));
+  std::memcpy(series.bytes.data(), &model, sizeof model);
+}
+
+Summary Summarize(const Series& series, std::int64_t now_s) {
+  Model model = Read(series);
+  Summary summary;
+  if (model.version == 0) return summary;
+  summary.values = model.values;
+  summary.started_s = model.first_s;
+  summary.refreshed_s = model.last_s;
+  summary.collected_percent = 100.0 * std::min(model.values, kWanted) / kWanted;
+  if (model.values >= kLeastValues) summary.status = ModelStatus::kActive;
+  if (now_s - model.last_s > kExpiry) summary.status = ModelStatus::kExpired;
+  return summary;
+}
+
+Status CheckSeries(const Series& series) {
+  Model model = Read(series);
+  if (model.version == 0) {
+    if (series == Series{}) return {};
+    return Error(Code::kCorrupt, "an unused anomaly model that is not empty");
+  }
+  if (model.version != kSeriesVersion) return Error(Code::kCorrupt, "an anomaly model of an unknown version");
+  bool sane = model.ring_at < Model::kHistory && model.unit > 0 && std::isfinite(model.unit) && model.quantum > 0 &&
+              std::isfinite(model.quantum) && std::isfinite(model.centre) && std::isfinite(model.level) &&
+              std::isfinite(model.offset) && std::isfinite(model.smoothed) && std::isfinite(model.block_max);
+  for (float y : model.recent) sane = sane && std::isfinite(y);
+  if (!sane) return Error(Code::kCorrupt, "an anomaly model with impossible figures");
+  return {};
+}
+
+}  // namespace fleetward::detect::ml
