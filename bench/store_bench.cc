@@ -343,10 +343,10 @@ class ShardThread {
       }
       store::LogPosition position = work.first;
       for (const telemetry::Sample& sample : work.samples) {
-        if (!state_.ShouldApply(telemetry::kSlabCount, position)) continue;
-        state_.recorder().Add(sample, position);
-        state_.Touch(telemetry::kSlabCount, position);
-        state_.Touch(telemetry::SlabOf(sample.entity), position++);
+        telemetry::SlabId slab = telemetry::SlabOf(sample.entity);
+        if (!state_.ShouldApply(position) || !state_.ShouldApply(slab, position)) continue;
+        state_.recorder().Add(sample, position++);
+        state_.Touch(slab);
       }
       Commit(position - 1, work.samples.back().time);
       std::lock_guard lock(mutex_);
@@ -358,7 +358,7 @@ class ShardThread {
     auto now_ms = static_cast<std::int64_t>(applied * 300'000 / things_);
     Check(state_.Commit(applied, watermark, now_ms).ok(), "a commit");
     if (now_ms - checkpointed_ms_ < kCheckpointAgeMs && applied - checkpointed_ < kCheckpointRecords) return;
-    Check(state_.CommitAll(applied, watermark).ok(), "a checkpoint");
+    state_.BeginCheckpoint(applied);
     checkpointed_ms_ = now_ms;
     checkpointed_ = applied;
   }
@@ -426,10 +426,7 @@ Run RunOurs(const std::string& folder, std::uint64_t things, std::uint64_t per, 
   engine.save = [&](telemetry::SlabId slab, std::string& out) {
     if (slab < telemetry::kSlabCount) out.append(members[slab] * kEngineBytesPerThing, 'e');
   };
-  telemetry::CheckpointOptions whole;
-  whole.cpu_share = 0;
-  whole.max_lag_records = ~std::uint64_t{0};
-  telemetry::ShardState state(*store, 0, 1, engine, whole);
+  telemetry::ShardState state(*store, 0, 1, engine);
   Check(state.Load(telemetry::AppliedTable::Open(*store, 1).value()).ok(), "loading");
   ShardThread shard(state, things);
   telemetry::LogTrimmer trimmer(*store, *log, {&state.checkpointer()});
@@ -466,7 +463,10 @@ Run RunOurs(const std::string& folder, std::uint64_t things, std::uint64_t per, 
   Timestamp end = FromMillis(kDayStart + 26 * 3'600'000);
   shard.Stop();
   maintenance_thread.Stop();
-  Check(state.CommitAll(log->durable_position(), end).ok(), "the last commit");
+  state.BeginCheckpoint(log->durable_position());
+  for (std::int64_t now_ms = 1 << 30; state.checkpointer().active(); ++now_ms) {
+    Check(state.CommitAll(log->durable_position(), end, now_ms).ok(), "the last commit");
+  }
   telemetry::Maintenance maintenance(*store, [&](telemetry::SlabId slab) { return state.checkpointer().SavedPosition(slab); });
   for (;;) {
     auto progress = maintenance.Merge(end);

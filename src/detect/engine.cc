@@ -38,10 +38,12 @@ std::uint32_t Engine::SlabOf(const model::EntityId& entity) const { return impl_
 std::vector<std::uint32_t> Engine::TakeChangedSlabs() { return impl_->TakeChangedSlabs(); }
 void Engine::SaveSlab(std::uint32_t slab, std::string& out) const { impl_->SaveSlab(slab, out); }
 Status Engine::LoadSlab(std::uint32_t slab, std::string_view bytes) { return impl_->LoadSlab(slab, bytes); }
-void Engine::HoldSlab(std::uint32_t slab, std::string bytes, std::uint64_t position) {
-  impl_->HoldSlab(slab, std::move(bytes), position);
+void Engine::SetPosition(std::uint64_t position) { impl_->SetPosition(position); }
+void Engine::SaveRaises(std::uint32_t slab, std::string& out) const { impl_->SaveRaises(slab, out); }
+Status Engine::HoldRaises(std::uint32_t slab, std::uint64_t base, std::string_view bytes) {
+  return impl_->HoldRaises(slab, base, bytes);
 }
-Status Engine::Reach(std::uint64_t position) { return impl_->Reach(position); }
+void Engine::ForgetRaises(std::uint64_t position) { impl_->ForgetRaises(position); }
 std::string Engine::SaveConfig() const { return impl_->SaveConfig(); }
 Status Engine::LoadConfig(std::string_view bytes) { return impl_->LoadConfig(bytes); }
 std::string Engine::SaveCursor() const { return impl_->SaveCursor(); }

@@ -104,7 +104,7 @@ void Engine::Impl::Raise(Thing& thing, std::uint16_t index, const Observation& s
   ++thing.alarms;
   ++alarms_;
   Timestamp time = FromMillis(seen.time_ms);
-  if (!storms_.Admit(behavior.profile->config.profile.name, behavior.definition->name, time)) {
+  if (!storms_.Admit(thing.slab, behavior.profile->config.profile.name, behavior.definition->name, time)) {
     state.flags |= BehaviorState::kInStorm;
     return;
   }

@@ -67,11 +67,6 @@ struct Observation {
 /// The port or IPv4 address that a ListSummary keeps of what was on the wrong side, as text; or empty.
 std::string ListExample(const PlanBehavior& behavior, std::uint64_t last);
 
-struct HeldSlab {
-  std::string bytes;
-  std::uint64_t position = 0;
-};
-
 class Engine::Impl {
  public:
   Impl(const Options& options, DecisionSink& sink);
@@ -104,8 +99,10 @@ class Engine::Impl {
   std::vector<std::uint32_t> TakeChangedSlabs();
   void SaveSlab(std::uint32_t slab, std::string& out) const;
   Status LoadSlab(std::uint32_t slab, std::string_view bytes);
-  void HoldSlab(std::uint32_t slab, std::string bytes, std::uint64_t position);
-  Status Reach(std::uint64_t position);
+  void SetPosition(std::uint64_t position) { storms_.SetPosition(position); }
+  void SaveRaises(std::uint32_t slab, std::string& out) const;
+  Status HoldRaises(std::uint32_t slab, std::uint64_t base, std::string_view bytes);
+  void ForgetRaises(std::uint64_t position) { storms_.Forget(position); }
   std::string SaveConfig() const;
   Status LoadConfig(std::string_view bytes);
   std::string SaveCursor() const;
@@ -186,7 +183,6 @@ class Engine::Impl {
   std::map<std::pair<bool, std::vector<std::string>>, std::unique_ptr<Cohort>> cohorts_;
   ThingTable table_;
   std::vector<Slab> slabs_;
-  std::map<std::uint32_t, HeldSlab> held_;
   std::int64_t watermark_ms_ = kUnset;
   std::uint64_t unregistered_ = 0;
   std::uint64_t alarms_ = 0;

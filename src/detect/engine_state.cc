@@ -263,20 +263,14 @@ Status Engine::Impl::ReadThing(ByteReader& in, std::uint32_t slab,
   return {};
 }
 
-void Engine::Impl::HoldSlab(std::uint32_t slab, std::string bytes, std::uint64_t position) {
-  held_[slab] = {std::move(bytes), position};
+void Engine::Impl::SaveRaises(std::uint32_t slab, std::string& bytes) const {
+  ByteWriter out(bytes);
+  storms_.SaveRaises(slab, out);
 }
 
-Status Engine::Impl::Reach(std::uint64_t position) {
-  for (auto at = held_.begin(); at != held_.end();) {
-    if (at->second.position > position) {
-      ++at;
-      continue;
-    }
-    FW_TRY(LoadSlab(at->first, at->second.bytes));
-    at = held_.erase(at);
-  }
-  return {};
+Status Engine::Impl::HoldRaises(std::uint32_t slab, std::uint64_t base, std::string_view bytes) {
+  ByteReader in(bytes);
+  return storms_.HoldRaises(slab, base, in) ? Status() : Status(Corrupt("alarms of a slab"));
 }
 
 std::string Engine::Impl::SaveConfig() const {

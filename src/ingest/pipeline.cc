@@ -44,7 +44,7 @@ class Pipeline::Impl {
     FW_ASSIGN(auto applied, telemetry::AppliedTable::Open(*blocks_, options_.shards));
     store::FileLogOptions log_options;
     log_options.folder = options_.folder + "/log";
-    log_options.min_next_position = applied.applied + 1;
+    log_options.min_next_position = applied.newest + 1;
     FW_ASSIGN(auto opened, store::OpenFileLog(log_options));
     log_ = std::move(opened.log);
     if (opened.recovery.truncated_bytes > 0) {
@@ -55,7 +55,9 @@ class Pipeline::Impl {
         *parts_.counters);
     MakeShards();
     for (auto& shard : shards_) FW_TRY(shard->Load(applied));
-    return Replay(applied.applied + 1);
+    FW_TRY(Replay(applied.applied + 1));
+    for (auto& shard : shards_) FW_TRY(shard->EndReplay());
+    return {};
   }
 
   Status Start(const Configuration& configuration) {
@@ -199,9 +201,10 @@ class Pipeline::Impl {
     FW_ASSIGN(auto reader, log_->ReadFrom(from));
     std::uint64_t count = 0;
     LogBatch batch;
-    auto flush = [&] {
-      for (auto& shard : shards_) shard->Replay(batch);
+    auto flush = [&]() -> Status {
+      for (auto& shard : shards_) FW_TRY(shard->Replay(batch));
       batch = LogBatch();
+      return {};
     };
     for (;;) {
       auto record = reader->Next();
@@ -212,14 +215,14 @@ class Pipeline::Impl {
         continue;
       }
       if (!*record) break;
-      if (batch.size() > 0 && batch.first + batch.size() != (*record)->position) flush();
+      if (batch.size() > 0 && batch.first + batch.size() != (*record)->position) FW_TRY(flush());
       if (batch.size() == 0) batch.first = (*record)->position;
       batch.Add((*record)->payload);
       NoteWatermark((*record)->payload);
       ++count;
-      if (batch.bytes.size() >= kReplayBatchBytes) flush();
+      if (batch.bytes.size() >= kReplayBatchBytes) FW_TRY(flush());
     }
-    if (batch.size() > 0) flush();
+    if (batch.size() > 0) FW_TRY(flush());
     log::Info("log-replayed", {{"records", count}});
     return {};
   }

@@ -1,5 +1,6 @@
 // One detection shard: the thread that owns its things' engine, telemetry, admission and alarms. It applies log
-// records in order; everything it knows can be made again from its last checkpoint and the log behind it.
+// records in order; everything it knows can be made again from its last checkpoint and the log behind it. Parts: shard.cc
+// (thread, records, batches), shard_reports.cc, shard_cloud.cc, shard_config.cc, shard_checkpoint.cc.
 #pragma once
 
 #include <atomic>
@@ -55,13 +56,14 @@ struct ShardOptions {
   detect::AdmissionOptions admission;
   bool store_all = true;                       // telemetry.store
   std::uint32_t max_unregistered_things = 200'000;
-  // A checkpoint writes whole slabs, so it is made when replay would take long: after four records a thing within these
-  // bounds (seconds of replay; D21 allows a minute), or after the age; never more often than the interval, or than 5 %
-  // of a core allows.
+  // A checkpoint writes whole slabs, so one is begun when replay would take long: after four records a thing within
+  // these bounds (seconds of replay; D21 allows a minute), or after the age; never more often than the interval. It takes
+  // at most 5 % of a core, until twice the most records wait.
   std::uint64_t min_checkpoint_records = 250'000;
   std::uint64_t max_checkpoint_records = 4'000'000;
   Millis checkpoint_age{3'600'000};
   Millis checkpoint_interval{5000};
+  telemetry::CheckpointOptions checkpoint;
   std::size_t max_queued_bytes = 64 << 20;
 };
 
@@ -77,8 +79,10 @@ class Shard {
   /// Loads the last checkpoint. Errors: kCorrupt, kIo.
   Status Load(const telemetry::AppliedTable& applied);
 
-  /// Applies records on the caller's thread, before Start: no answers are sent.
-  void Replay(const LogBatch& batch);
+  /// Applies records on the caller's thread, before Start: no answers are sent. Errors: kCorrupt, kIo (of a slab).
+  Status Replay(const LogBatch& batch);
+  /// After the last record of the log.
+  Status EndReplay();
   void Start();
   /// Hands over the next records; waits while the queue is full. Positions must follow each other.
   void Post(std::shared_ptr<const LogBatch> batch);
@@ -103,7 +107,7 @@ class Shard {
   using Things = std::unordered_map<model::EntityId, ThingState>;
 
   void Run();
-  void Apply(const LogBatch& batch);
+  Status Apply(const LogBatch& batch);
   void ApplyRecord(std::string_view bytes, store::LogPosition position);
   void On(const ReportRecord& r);
   void On(const CountsRecord& r);
@@ -134,14 +138,19 @@ class Shard {
   void RefreshRetained();
 
   bool Commit();
-  bool CheckpointDue() const;
-  void Checkpoint();
+
+  // shard_checkpoint.cc
+  telemetry::EngineSlabs SlabCallbacks();
+  void BeginCheckpointIfDue();
+  void BeginCheckpoint();
+  telemetry::Pace CheckpointPace() const;
+  /// Before the thread ends.
+  void LastCheckpoint();
   void SaveSlab(telemetry::SlabId slab, std::string& out);
   Status LoadSlab(telemetry::SlabId slab, std::string_view bytes);
-  Status LoadThings(telemetry::SlabId slab, std::string_view bytes);
-  void SaveEngine(std::string& out);
-  Status LoadEngine(std::string_view bytes);
-  telemetry::SlabId engine_slab() const { return telemetry::kSlabCount + options_.index; }
+  Status HoldSlab(telemetry::SlabId slab, std::string_view bytes);
+  void SaveOwn(std::string& out);
+  Status LoadOwn(std::string_view bytes);
 
   const ShardOptions options_;
   store::BlockStore& store_;
@@ -165,19 +174,18 @@ class Shard {
   std::set<std::string> seen_profiles_, seen_customs_;
   std::set<model::EntityId> seen_things_;
 
-  std::vector<std::pair<telemetry::SlabId, std::string>> loaded_slabs_;  // until the engine's configuration is there
-  std::string loaded_engine_;
   bool replaying_ = false;
   store::LogPosition position_ = 0;       // of the record being applied
   store::LogPosition applied_ = 0;        // last position applied
   std::int64_t watermark_ms_ = 0;
   std::int64_t next_checkpoint_ms_ = 0;   // not before
-  std::int64_t checkpointed_ms_ = 0;
-  store::LogPosition checkpointed_ = 0;
+  std::int64_t checkpointed_ms_ = 0;      // begun
+  store::LogPosition forgotten_ = 0;      // the engine keeps no raises up to here
   std::atomic<bool> checkpoint_wanted_{false};
   report::MetricReport report_;           // reused
   telemetry::Sample sample_;              // reused
   std::string answer_text_;
+  std::string slab_part_;                 // reused
   std::vector<std::string> faults_;
 
   Counter& reports_;

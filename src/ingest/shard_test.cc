@@ -54,7 +54,8 @@ class ShardTest : public testing::Test {
     LogBatch tail;
     tail.first = applied.applied + 1;
     for (std::size_t i = applied.applied; i < log_.size(); ++i) tail.Add(log_[i]);
-    shard_->Replay(tail);
+    ASSERT_TRUE(shard_->Replay(tail).ok());
+    ASSERT_TRUE(shard_->EndReplay().ok());
     applied_ = log_.size();
     shard_->Start();
   }

@@ -3,6 +3,9 @@
 #include <time.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include "fleetward/base/encoding.h"
 #include "keys.h"
@@ -10,7 +13,9 @@
 namespace fleetward::telemetry {
 namespace {
 
-constexpr std::string_view kAppliedPrefix = "applied/";
+constexpr std::string_view kAppliedPrefix = "applied/";  // shard: a round ended here
+constexpr std::string_view kNewestPrefix = "newest/";    // shard: no slab is newer
+constexpr double kMaxBudgetSeconds = 0.05;
 
 double ThreadCpuSeconds() {
   timespec t{};
@@ -18,10 +23,30 @@ double ThreadCpuSeconds() {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
 }
 
-std::string AppliedKey(std::uint32_t shard) {
-  std::string key(kAppliedPrefix);
+std::string MetaKey(std::string_view prefix, std::uint32_t shard) {
+  std::string key(prefix);
   PutBigEndian(key, shard, 4);
   return key;
+}
+
+void PutPosition(store::Batch& batch, std::string_view prefix, std::uint32_t shard, LogPosition position) {
+  std::string value;
+  PutBigEndian(value, position, 8);
+  batch.Put(kFamilyMeta, MetaKey(prefix, shard), value);
+}
+
+/// Calls fn(key, position) for the rows of all shards of the last run.
+Status ForEachPosition(const store::BlockStore& store, std::string_view prefix,
+                       const std::function<void(std::string_view, LogPosition)>& fn) {
+  bool sane = true;
+  std::string until(prefix);
+  until.back() = static_cast<char>(until.back() + 1);
+  FW_TRY(store.Scan(kFamilyMeta, prefix, until, [&](std::string_view key, std::string_view value) {
+    sane = value.size() == 8;
+    if (sane) fn(key, GetBigEndian(value));
+    return sane;
+  }));
+  return sane ? Status() : Status(Error(Code::kCorrupt, "a stored log position makes no sense"));
 }
 
 /// Slabs of things are found whatever the number of shards; extra ones carry their shard.
@@ -36,25 +61,21 @@ std::string SlabKey(SlabId slab, std::uint32_t shard) {
 
 Result<AppliedTable> AppliedTable::Open(store::BlockStore& store, std::uint32_t shards) {
   AppliedTable table;
-  bool any = false, sane = true;
-  std::vector<std::string> stale;
-  std::string until(kAppliedPrefix);
-  until.back() = static_cast<char>(until.back() + 1);
-  FW_TRY(store.Scan(kFamilyMeta, kAppliedPrefix, until, [&](std::string_view key, std::string_view value) {
-    sane &= value.size() == 8;
-    LogPosition position = GetBigEndian(value.substr(0, 8));
-    table.applied = any ? std::min(table.applied, position) : position;
-    any = true;
-    stale.emplace_back(key);
-    return true;
-  }));
-  if (!sane) return Error(Code::kCorrupt, "an applied position makes no sense");
+  bool any = false;
   store::Batch batch;
-  for (const std::string& key : stale) batch.Delete(kFamilyMeta, key);
+  FW_TRY(ForEachPosition(store, kAppliedPrefix, [&](std::string_view key, LogPosition position) {
+    table.applied = any ? std::min(table.applied, position) : position;
+    table.newest = std::max(table.newest, position);
+    any = true;
+    batch.Delete(kFamilyMeta, key);
+  }));
+  FW_TRY(ForEachPosition(store, kNewestPrefix, [&](std::string_view key, LogPosition position) {
+    table.newest = std::max(table.newest, position);
+    batch.Delete(kFamilyMeta, key);
+  }));
   for (std::uint32_t shard = 0; shard < shards; ++shard) {
-    std::string value;
-    PutBigEndian(value, table.applied, 8);
-    batch.Put(kFamilyMeta, AppliedKey(shard), value);
+    PutPosition(batch, kAppliedPrefix, shard, table.applied);
+    PutPosition(batch, kNewestPrefix, shard, table.newest);
   }
   Status written = store.Write(batch);
   // On a full disk the old rows stay, and say the same.
@@ -64,51 +85,74 @@ Result<AppliedTable> AppliedTable::Open(store::BlockStore& store, std::uint32_t 
 
 Checkpointer::Checkpointer(std::uint32_t shard, std::uint32_t shards, SlabCallbacks callbacks,
                            CheckpointOptions options)
-    : shard_(shard), shards_(shards), callbacks_(std::move(callbacks)), options_(options),
-      slabs_(kSlabCount + kExtraSlabs), in_store_(kSlabCount) {}
+    : shard_(shard), shards_(shards), callbacks_(std::move(callbacks)), options_(options), slabs_(kSlabCount),
+      in_store_(kSlabCount) {}
 
 Status Checkpointer::Load(const store::BlockStore& store, const AppliedTable& applied) {
-  applied_ = finished_ = applied.applied;
+  base_ = applied.applied;
+  FW_ASSIGN(std::optional<std::string> row, store.Get(kFamilySlabs, SlabKey(own(), shard_)));
+  if (row) {
+    if (row->size() < 8) return Error(Code::kCorrupt, "a shard's row makes no sense");
+    base_ = std::max(base_, GetBigEndian(std::string_view(*row).substr(0, 8)));
+    FW_TRY(callbacks_.load(own(), std::string_view(*row).substr(8)));
+  }
+  applied_ = finished_ = base_;
   written_ = applied.applied;
-  // A slab without a row saw nothing up to the applied position.
-  for (Slab& slab : slabs_) slab.saved = applied.applied;
-  for (auto& position : in_store_) position = applied.applied;
+  // A slab without a row saw nothing up to here.
+  for (Slab& slab : slabs_) slab.saved = base_;
+  for (auto& position : in_store_) position = base_;
   Status loaded;
-  FW_TRY(store.Scan(kFamilySlabs, {}, {}, [&](std::string_view key, std::string_view value) {
-    if (key.size() < 5 || value.size() < 8) {
-      loaded = Error(Code::kCorrupt, "a slab row makes no sense");
+  FW_TRY(store.Scan(kFamilySlabs, "t", "u", [&](std::string_view key, std::string_view value) {
+    auto slab = key.size() == 5 ? static_cast<SlabId>(GetBigEndian(key.substr(1))) : kSlabCount;
+    if (slab >= kSlabCount || value.size() < 8) {
+      loaded = Error(Code::kCorrupt, "a slab's row makes no sense");
       return false;
     }
-    auto slab = static_cast<SlabId>(GetBigEndian(key.substr(1, 4)));
-    if (slab >= slabs_.size() || (key[0] == 'x') != (slab >= kSlabCount)) return true;
-    bool ours = key[0] == 't' ? ShardOf(slab, shards_) == shard_
-                              : key.size() == 9 && GetBigEndian(key.substr(5, 4)) == shard_;
-    if (!ours) return true;
+    if (ShardOf(slab, shards_) != shard_) return true;
     LogPosition position = GetBigEndian(value.substr(0, 8));
-    slabs_[slab].saved = std::max(applied_, position);
-    if (slab < kSlabCount) in_store_[slab] = slabs_[slab].saved;
-    loaded = callbacks_.load(slab, value.substr(8));
+    if (position > base_) {
+      slabs_[slab].saved = position;
+      in_store_[slab] = position;
+      held_.emplace_back(position, slab);
+      if (callbacks_.hold) loaded = callbacks_.hold(slab, value.substr(8));
+    } else {
+      loaded = callbacks_.load(slab, value.substr(8));
+    }
     return loaded.ok();
   }));
+  std::sort(held_.rbegin(), held_.rend());
   return loaded;
 }
 
-bool Checkpointer::ShouldApply(SlabId slab, LogPosition position) const { return position > slabs_[slab].saved; }
-
-void Checkpointer::Touch(SlabId slab, LogPosition position) {
-  if (slabs_[slab].first_waiting == 0) {
-    slabs_[slab].first_waiting = position;
-    queue_.emplace_back(slab, budget_at_ms_);
+/// The rows are read again then: together they may be as large as the memory of all things.
+Status Checkpointer::LoadHeld(const store::BlockStore& store, LogPosition before) {
+  for (; !held_.empty() && held_.back().first < before; held_.pop_back()) {
+    SlabId slab = held_.back().second;
+    FW_ASSIGN(std::optional<std::string> row, store.Get(kFamilySlabs, SlabKey(slab, shard_)));
+    if (!row || row->size() < 8) return Error(Code::kCorrupt, "a slab's row is gone");
+    FW_TRY(callbacks_.load(slab, std::string_view(*row).substr(8)));
   }
-  applied_ = std::max(applied_, position);
+  return {};
 }
 
-void Checkpointer::MarkWaiting(SlabId slab) {
-  if (std::exchange(slabs_[slab].marked, true)) return;
-  marked_.push_back(slab);
+void Checkpointer::Touch(SlabId slab) {
+  if (std::exchange(slabs_[slab].changed, true)) return;
+  changed_.push_back(slab);
 }
 
 void Checkpointer::Advance(LogPosition position) { applied_ = std::max(applied_, position); }
+
+void Checkpointer::Begin() {
+  round_.insert(round_.end(), changed_.begin(), changed_.end());
+  changed_.clear();
+  std::sort(round_.rbegin(), round_.rend());
+  begun_ = applied_;
+  active_ = true;
+  own_row_.clear();
+  PutBigEndian(own_row_, begun_, 8);
+  store::Batch none;
+  callbacks_.save(own(), own_row_, none);
+}
 
 void Checkpointer::SaveSlab(SlabId id, store::Batch& batch) {
   Slab& slab = slabs_[id];
@@ -117,69 +161,41 @@ void Checkpointer::SaveSlab(SlabId id, store::Batch& batch) {
   callbacks_.save(id, bytes_, batch);
   batch.Put(kFamilySlabs, SlabKey(id, shard_), bytes_);
   slab.saved = applied_;
-  slab.first_waiting = 0;
-  slab.marked = false;
+  slab.changed = false;
   unwritten_.emplace_back(id, applied_);
 }
 
-void Checkpointer::Step(std::int64_t monotonic_ms, bool urgent, store::Batch& batch) {
+void Checkpointer::Step(std::int64_t monotonic_ms, Pace pace, store::Batch& batch) {
   double earned = static_cast<double>(std::max<std::int64_t>(0, monotonic_ms - budget_at_ms_)) / 1000 * options_.cpu_share;
-  if (budget_at_ms_ == 0) earned = 0;
+  if (budget_at_ms_ == 0) earned = kMaxBudgetSeconds;
   budget_at_ms_ = monotonic_ms;
-  budget_seconds_ = std::min(budget_seconds_ + earned, 0.05);
-  urgent |= applied_ - Covered() > options_.max_lag_records;
-  if (!urgent && budget_seconds_ <= 0) return;
-  double begun = ThreadCpuSeconds();
+  budget_seconds_ = std::min(budget_seconds_ + earned, kMaxBudgetSeconds);
+  if (!active_ || pace == Pace::kPaused || (pace == Pace::kSteady && budget_seconds_ <= 0)) return;
+  double begun = ThreadCpuSeconds(), spent = 0;
   std::size_t bytes_before = batch.bytes();
-  while (batch.bytes() - bytes_before < options_.max_step_bytes) {
-    bool young = !queue_.empty() && monotonic_ms - queue_.front().second < options_.min_age_ms;
-    if ((young && !urgent) || !SaveNext(batch)) break;
-    if (!urgent && ThreadCpuSeconds() - begun > budget_seconds_) break;
+  bool any = false;
+  while (!round_.empty() && spent < options_.max_step_seconds &&
+         batch.bytes() - bytes_before < options_.max_step_bytes) {
+    SlabId slab = round_.back();
+    round_.pop_back();
+    SaveSlab(slab, batch);
+    any = true;
+    spent = ThreadCpuSeconds() - begun;
   }
+  if (any) PutPosition(batch, kNewestPrefix, shard_, applied_);
+  if (round_.empty()) End(batch);
   budget_seconds_ -= ThreadCpuSeconds() - begun;
 }
 
-void Checkpointer::SaveAll(store::Batch& batch) {
-  while (SaveNext(batch)) {
-  }
-}
-
-/// False when nothing waits.
-bool Checkpointer::SaveNext(store::Batch& batch) {
-  if (!queue_.empty()) {
-    SlabId slab = queue_.front().first;
-    queue_.pop_front();
-    SaveSlab(slab, batch);
-    return true;
-  }
-  while (!marked_.empty()) {
-    SlabId slab = marked_.front();
-    marked_.pop_front();
-    if (!slabs_[slab].marked) continue;  // saved meanwhile
-    SaveSlab(slab, batch);
-    return true;
-  }
-  return false;
-}
-
-LogPosition Checkpointer::Covered() const {
-  // The queue is in order of the first waiting record.
-  return queue_.empty() ? applied_ : slabs_[queue_.front().first].first_waiting - 1;
-}
-
-void Checkpointer::Finish(store::Batch& batch) {
-  LogPosition covered = Covered();
-  if (covered == finished_) return;  // its row is in the store, or in this batch since a write that failed
-  finished_ = covered;
-  std::string value;
-  PutBigEndian(value, finished_, 8);
-  batch.Put(kFamilyMeta, AppliedKey(shard_), value);
+void Checkpointer::End(store::Batch& batch) {
+  batch.Put(kFamilySlabs, SlabKey(own(), shard_), own_row_);
+  PutPosition(batch, kAppliedPrefix, shard_, begun_);
+  finished_ = begun_;
+  active_ = false;
 }
 
 void Checkpointer::Written() {
-  for (auto [slab, position] : unwritten_) {
-    if (slab < kSlabCount) in_store_[slab].store(position, std::memory_order_release);
-  }
+  for (auto [slab, position] : unwritten_) in_store_[slab].store(position, std::memory_order_release);
   unwritten_.clear();
   written_.store(finished_, std::memory_order_release);
 }

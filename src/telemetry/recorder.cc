@@ -47,6 +47,8 @@ Source SourceOf(Lane lane) { return static_cast<Source>(lane & 1); }
 struct Recorder::Impl {
   mutable std::mutex mutex;
   std::vector<std::unordered_map<model::EntityId, Thing>> slabs{kSlabCount};
+  /// No open block's newest sample is older: lets Idle pass over most slabs.
+  std::vector<Timestamp> oldest = std::vector<Timestamp>(kSlabCount, Timestamp::max());
   std::vector<Waiting> waiting;      // sealed, not yet in the store
   std::size_t drained = 0;           // of waiting
   std::size_t waiting_bytes = 0;
@@ -94,6 +96,8 @@ void Recorder::Add(const Sample& sample, LogPosition position) {
   open.previous = sample;
   open.last = position;
   open.newest = std::max(open.newest, sample.time);
+  Timestamp& oldest = impl_->oldest[SlabOf(sample.entity)];
+  oldest = std::min(oldest, open.newest);
   ++open.count;
   impl_->stats.samples += 1;
   impl_->stats.open_samples += 1;
@@ -121,6 +125,7 @@ std::size_t Recorder::waiting_bytes() const {
 void Recorder::Save(SlabId slab, Timestamp seal_before, std::string& out, store::Batch& batch) {
   std::lock_guard lock(impl_->mutex);
   auto& things = impl_->slabs[slab];
+  Timestamp oldest = Timestamp::max();
   for (auto it = things.begin(); it != things.end();) {
     bool keep = false;
     for (Lane lane = 0; lane < kLaneCount; ++lane) {
@@ -131,9 +136,11 @@ void Recorder::Save(SlabId slab, Timestamp seal_before, std::string& out, store:
         open.reset();
       }
       keep |= open != nullptr;
+      if (open) oldest = std::min(oldest, open->newest);
     }
     it = keep ? std::next(it) : things.erase(it);
   }
+  impl_->oldest[slab] = oldest;
   impl_->Drain(batch);
   ByteWriter w(out);
   w.U8(kSlabVersion);
@@ -180,21 +187,25 @@ Status Recorder::Load(SlabId slab, std::string_view bytes) {
     open->last = first + header.span;
     open->rows = header.rows;
     impl_->stats.open_samples += open->count;
+    impl_->oldest[slab] = std::min(impl_->oldest[slab], newest);
     impl_->slabs[slab][entity].lanes[lane] = std::move(open);
   }
   return {};
 }
 
-std::vector<SlabId> Recorder::Idle(Timestamp before) const {
+std::vector<SlabId> Recorder::Idle(Timestamp before) {
   std::lock_guard lock(impl_->mutex);
   std::vector<SlabId> idle;
   for (SlabId slab = 0; slab < kSlabCount; ++slab) {
-    bool found = false;
+    if (impl_->oldest[slab] >= before) continue;
+    Timestamp oldest = Timestamp::max();
     for (const auto& [entity, thing] : impl_->slabs[slab]) {
-      for (const auto& open : thing.lanes) found |= open && open->newest < before;
-      if (found) break;
+      for (const auto& open : thing.lanes) {
+        if (open) oldest = std::min(oldest, open->newest);
+      }
     }
-    if (found) idle.push_back(slab);
+    impl_->oldest[slab] = oldest;
+    if (oldest < before) idle.push_back(slab);
   }
   return idle;
 }

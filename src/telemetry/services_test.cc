@@ -28,9 +28,12 @@ class ServicesTest : public testing::Test {
     sample.AddCount({9, 0}, value);
     sample.AddNumber({64, 0}, 0.5);
     state_.recorder().Add(sample, ++position_);
-    state_.Touch(SlabOf(sample.entity), position_);
+    state_.Touch(SlabOf(sample.entity));
   }
-  void Save(std::int64_t ms) { ASSERT_TRUE(state_.CommitAll(position_, FromMillis(ms)).ok()); }
+  void Save(std::int64_t ms) {
+    state_.BeginCheckpoint(position_);
+    while (state_.checkpointer().active()) ASSERT_TRUE(state_.CommitAll(position_, FromMillis(ms), ++clock_).ok());
+  }
   Maintenance MakeMaintenance() {
     return Maintenance(*store_, [this](SlabId slab) { return state_.checkpointer().SavedPosition(slab); });
   }
@@ -49,6 +52,7 @@ class ServicesTest : public testing::Test {
   }
 
   std::unique_ptr<store::MemoryBlockStore> store_ = store::MakeMemoryBlockStore(TelemetryFamilies().size());
+  std::int64_t clock_ = 0;
   ShardState state_;
   LogPosition position_ = 0;
 };
@@ -138,7 +142,7 @@ TEST_F(ServicesTest, ADayOfHugeListsIsSplitByElements) {
     for (std::size_t p = 0; p < ports.size(); ++p) ports[p] = static_cast<std::uint16_t>(p + static_cast<std::size_t>(i));
     sample.AddPorts({15, 0}, ports);
     state_.recorder().Add(sample, ++position_);
-    state_.Touch(SlabOf(sample.entity), position_);
+    state_.Touch(SlabOf(sample.entity));
   }
   Save(kMidnight + 50 * kHour);
   auto merged = MakeMaintenance().Merge(FromMillis(kMidnight + 50 * kHour));

@@ -21,7 +21,8 @@ ShardState::ShardState(store::BlockStore& store, std::uint32_t shard, std::uint3
       engine_(std::move(engine)),
       checkpointer_(shard, shards,
                     {[this](SlabId slab, std::string& out, store::Batch& batch) { SaveSlab(slab, out, batch); },
-                     [this](SlabId slab, std::string_view bytes) { return LoadSlab(slab, bytes); }},
+                     [this](SlabId slab, std::string_view bytes) { return LoadSlab(slab, bytes); },
+                     [this](SlabId slab, std::string_view bytes) { return HoldSlab(slab, bytes); }},
                     options) {}
 
 /// A slab of things: length of the recorder's part, that part, the caller's part.
@@ -44,31 +45,40 @@ Status ShardState::LoadSlab(SlabId slab, std::string_view bytes) {
   return engine_.load ? engine_.load(slab, in.Raw(in.remaining())) : Status();
 }
 
-Status ShardState::Commit(LogPosition applied, Timestamp watermark, std::int64_t monotonic_ms, bool urgent) {
+Status ShardState::HoldSlab(SlabId slab, std::string_view bytes) {
+  ByteReader in(bytes);
+  in.Bytes();
+  if (!in.ok()) return Error(Code::kCorrupt, "a slab makes no sense");
+  return engine_.hold ? engine_.hold(slab, in.Raw(in.remaining())) : Status();
+}
+
+void ShardState::BeginCheckpoint(LogPosition applied) {
+  checkpointer_.Advance(applied);
+  checkpointer_.Begin();
+}
+
+Status ShardState::Commit(LogPosition applied, Timestamp watermark, std::int64_t monotonic_ms, Pace pace) {
   watermark_ = watermark;
   checkpointer_.Advance(applied);
   if (monotonic_ms >= next_idle_ms_) {
-    for (SlabId slab : recorder_.Idle(watermark - kIdle)) checkpointer_.MarkWaiting(slab);
+    for (SlabId slab : recorder_.Idle(watermark - kIdle)) checkpointer_.Touch(slab);
     next_idle_ms_ = monotonic_ms + kIdleSweepMillis;
   }
   if (recorder_.waiting_bytes() >= kDrainBytes || monotonic_ms >= next_drain_ms_) {
     recorder_.Drain(batch_);
     next_drain_ms_ = monotonic_ms + kDrainMillis;
   }
-  if (!failing_) checkpointer_.Step(monotonic_ms, urgent, batch_);  // what waits must not grow by checkpoints
+  // What waits for a full disk must not grow by checkpoints.
+  checkpointer_.Step(monotonic_ms, failing_ ? Pace::kPaused : pace, batch_);
   return WriteBatch();
 }
 
-Status ShardState::CommitAll(LogPosition applied, Timestamp watermark) {
-  watermark_ = watermark;
-  checkpointer_.Advance(applied);
-  recorder_.Drain(batch_);
-  checkpointer_.SaveAll(batch_);
-  return WriteBatch();
+Status ShardState::CommitAll(LogPosition applied, Timestamp watermark, std::int64_t monotonic_ms) {
+  next_drain_ms_ = monotonic_ms;
+  return Commit(applied, watermark, monotonic_ms, Pace::kUrgent);
 }
 
 Status ShardState::WriteBatch() {
-  checkpointer_.Finish(batch_);
   std::lock_guard lock(recorder_.mutex());
   Status written = store_.Write(batch_);
   failing_ = !written.ok();

@@ -70,9 +70,11 @@ class Engine {
   EngineStats stats() const;
 
   // --- state. Each slab's state is current as of some log position of its own (a fuzzy checkpoint), so slabs may be
-  // saved at different times. To restore into a new engine: LoadConfig with the configuration as of the replay's start,
-  // LoadCursor, then the log; each slab enters when the replay has reached the position it was saved at (HoldSlab and
-  // Reach do that), and gets no events from before. Configuration records of the log are simply applied again.
+  // saved at different times. To restore into a new engine: LoadConfig and LoadCursor with what was saved at the replay's
+  // start, then the log; each slab enters (LoadSlab) right after the position it was saved at, and gets no events from
+  // before. Configuration records of the log are simply applied again. So what one slab's things decide may depend on
+  // other slabs only as storms do: SetPosition before each record, each slab's raises saved with it, and given to
+  // HoldRaises before the replay if the slab enters later.
 
   std::uint32_t SlabOf(const model::EntityId& entity) const;
   /// Slabs that changed since the last call, ascending. Watermarks and configuration change slabs too.
@@ -82,11 +84,15 @@ class Engine {
   /// Puts back a slab of the same configuration as now. kCorrupt when the bytes make no sense or were saved under
   /// another configuration.
   Status LoadSlab(std::uint32_t slab, std::string_view bytes);
-  /// Keeps a saved slab until Reach(position). The latest bytes of a slab count.
-  void HoldSlab(std::uint32_t slab, std::string bytes, std::uint64_t position);
-  /// All records up to `position` have been applied, or are older than the replay: loads the held slabs that were
-  /// saved at or before it. Errors as LoadSlab's.
-  Status Reach(std::uint64_t position);
+
+  /// Log position of the calls that follow.
+  void SetPosition(std::uint64_t position);
+  /// Appends the slab's new alarms behind the position given to ForgetRaises last.
+  void SaveRaises(std::uint32_t slab, std::string& out) const;
+  /// `base`: where the replay begins. Errors: kCorrupt.
+  Status HoldRaises(std::uint32_t slab, std::uint64_t base, std::string_view bytes);
+  /// No replay will begin before `position`.
+  void ForgetRaises(std::uint64_t position);
 
   /// Profiles and custom metrics. Things are in their slabs.
   std::string SaveConfig() const;

@@ -48,7 +48,7 @@ class Recorder {
   /// Takes a slab back. Errors: kCorrupt.
   Status Load(SlabId slab, std::string_view bytes);
   /// Slabs that hold open samples older than `before`; they should be checkpointed although nothing came in.
-  std::vector<SlabId> Idle(Timestamp before) const;
+  std::vector<SlabId> Idle(Timestamp before);
 
   /// Runs `fn` with a copy of everything of `entity` that is not yet in the store, while nothing can move from
   /// here to there: a view taken inside fn continues exactly where the copy ends.

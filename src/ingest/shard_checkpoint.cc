@@ -1,0 +1,185 @@
+// A shard's checkpoints: what is saved of it, when, and how it comes back (docs/recovery.md).
+#include <algorithm>
+#include <utility>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/base/log.h"
+#include "shard.h"
+
+namespace fleetward::ingest {
+namespace {
+
+constexpr std::uint8_t kOwnVersion = 2;   // of the shard's own row
+constexpr std::uint8_t kSlabVersion = 2;
+constexpr std::int64_t kLastCheckpointMs = 2000;  // a stop must end within seconds (D32); the rest is replayed
+
+}  // namespace
+
+telemetry::EngineSlabs Shard::SlabCallbacks() {
+  telemetry::EngineSlabs slabs;
+  slabs.save = [this](telemetry::SlabId slab, std::string& out) {
+    slab < telemetry::kSlabCount ? SaveSlab(slab, out) : SaveOwn(out);
+  };
+  slabs.load = [this](telemetry::SlabId slab, std::string_view bytes) {
+    return slab < telemetry::kSlabCount ? LoadSlab(slab, bytes) : LoadOwn(bytes);
+  };
+  slabs.hold = [this](telemetry::SlabId slab, std::string_view bytes) { return HoldSlab(slab, bytes); };
+  return slabs;
+}
+
+// --- when -----------------------------------------------------------------------------------------------------
+
+void Shard::BeginCheckpointIfDue() {
+  const telemetry::Checkpointer& checkpointer = state_->checkpointer();
+  std::int64_t now = clock_.MonotonicMillis();
+  // While the registry is compared, the shard knows things that no slab and no row would tell.
+  if (checkpointer.active() || reconciling_ || now < next_checkpoint_ms_) return;
+  std::uint64_t records =
+      std::clamp<std::uint64_t>(things_.size() * 4, options_.min_checkpoint_records, options_.max_checkpoint_records);
+  bool due = applied_ - checkpointer.finished_position() >= records ||
+             now - checkpointed_ms_ >= options_.checkpoint_age.count();
+  if (due || checkpoint_wanted_.exchange(false)) BeginCheckpoint();
+}
+
+void Shard::BeginCheckpoint() {
+  checkpoint_wanted_ = false;
+  for (std::uint32_t slab : engine_->TakeChangedSlabs()) {
+    if (telemetry::ShardOf(slab, options_.count) == options_.index) state_->Touch(slab);
+  }
+  state_->BeginCheckpoint(applied_);
+  checkpointed_ms_ = clock_.MonotonicMillis();
+  next_checkpoint_ms_ = checkpointed_ms_ + options_.checkpoint_interval.count();
+}
+
+telemetry::Pace Shard::CheckpointPace() const {
+  if (replaying_ || reconciling_) return telemetry::Pace::kPaused;
+  bool late = applied_ - state_->checkpointer().finished_position() > 2 * options_.max_checkpoint_records;
+  return late || checkpoint_wanted_ ? telemetry::Pace::kUrgent : telemetry::Pace::kSteady;
+}
+
+void Shard::LastCheckpoint() {
+  if (reconciling_ || !book_->alerts().empty()) return;
+  BeginCheckpoint();
+  const std::int64_t until = clock_.MonotonicMillis() + kLastCheckpointMs;
+  while (state_->checkpointer().active()) {
+    Status saved = state_->CommitAll(applied_, FromMillis(watermark_ms_), clock_.MonotonicMillis());
+    if (saved.ok() && clock_.MonotonicMillis() < until) continue;
+    log::Warning("checkpoint-unfinished", {{"error", saved.ok() ? "" : saved.error().ToString()}});
+    return;
+  }
+}
+
+// --- what -----------------------------------------------------------------------------------------------------
+
+// A slab's row: the engine's raises, which a replay needs before the slab enters, the engine's part, then the things'
+// other state.
+void Shard::SaveSlab(telemetry::SlabId slab, std::string& out) {
+  ByteWriter w(out);
+  w.U8(kSlabVersion);
+  slab_part_.clear();
+  engine_->SaveRaises(slab, slab_part_);
+  w.Bytes(slab_part_);
+  slab_part_.clear();
+  engine_->SaveSlab(slab, slab_part_);
+  w.Bytes(slab_part_);
+  const auto& members = slab_things_[slab / options_.count];
+  w.Varint(members.size());
+  for (const model::EntityId& entity : members) {
+    w.Raw(entity.Bytes());
+    things_.at(entity).Save(w);
+  }
+}
+
+Status Shard::HoldSlab(telemetry::SlabId slab, std::string_view bytes) {
+  ByteReader r(bytes);
+  std::uint8_t version = r.U8();
+  std::string_view raises = r.Bytes();
+  if (version != kSlabVersion || !r.ok()) return Error(Code::kCorrupt, "a stored slab cannot be read");
+  return engine_->HoldRaises(slab, state_->checkpointer().finished_position(), raises);
+}
+
+Status Shard::LoadSlab(telemetry::SlabId slab, std::string_view bytes) {
+  ByteReader r(bytes);
+  if (r.U8() != kSlabVersion) return Error(Code::kCorrupt, "a stored slab has an unknown version");
+  r.Bytes();
+  std::string_view engine = r.Bytes();
+  for (std::uint64_t count = r.Varint(); count > 0; --count) {
+    auto entity = Id128::FromBytes(r.Raw(16));
+    ThingState thing;
+    if (!entity || !thing.Load(r)) return Error(Code::kCorrupt, "a stored thing state cannot be read");
+    if (!thing.registered) ++unregistered_;
+    if (thing.bucket.bucket_ms >= 0) open_buckets_.push_back(*entity);
+    slab_things_[slab / options_.count].push_back(*entity);
+    things_.insert_or_assign(*entity, std::move(thing));
+  }
+  if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a stored slab has bytes left");
+  return engine.empty() ? Status() : engine_->LoadSlab(slab, engine);
+}
+
+void Shard::SaveOwn(std::string& out) {
+  ByteWriter w(out);
+  w.U8(kOwnVersion);
+  w.Varint(options_.count);
+  w.SignedVarint(watermark_ms_);
+  w.Bytes(engine_->SaveConfig());
+  w.Bytes(engine_->SaveCursor());
+  w.Varint(edge_starts_.size());
+  for (const Id128& start : edge_starts_) {
+    w.Raw(start.Bytes());
+    w.Varint(edge_progress_.at(start));
+  }
+  w.Varint(profiles_.size());
+  for (const auto& [name, metrics] : profiles_) {
+    w.Bytes(name);
+    w.Varint(metrics.size());
+    for (const auto& metric : metrics) w.Bytes(metric);
+  }
+  w.Varint(customs_.size());
+  for (const auto& [name, config] : customs_) {
+    w.Bytes(name);
+    w.Varint(config.id);
+    w.U8(static_cast<std::uint8_t>(config.type));
+  }
+}
+
+Status Shard::LoadOwn(std::string_view bytes) {
+  ByteReader r(bytes);
+  if (r.U8() != kOwnVersion) return Error(Code::kCorrupt, "a shard's checkpoint has an unknown version");
+  if (r.Varint() != options_.count) {
+    return Error(Code::kInvalidArgument, "detect.shards cannot change once a data folder is in use");
+  }
+  watermark_ms_ = r.SignedVarint();
+  std::string_view config = r.Bytes();
+  std::string_view cursor = r.Bytes();
+  for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
+    Id128 start = Id128::FromBytes(r.Raw(16)).value_or(Id128{});
+    On(EdgeProgressRecord{start, r.Varint()});
+  }
+  for (std::uint64_t profiles = r.Varint(); profiles > 0 && r.ok(); --profiles) {
+    std::string name(r.Bytes());
+    auto& metrics = profiles_[name];
+    for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) metrics.emplace_back(r.Bytes());
+  }
+  for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
+    detect::CustomMetricConfig metric;
+    metric.name = model::CustomMetricName(r.Bytes());
+    metric.id = static_cast<model::MetricId>(r.Varint());
+    metric.type = static_cast<model::CustomMetricType>(r.U8());
+    customs_.emplace(metric.name.value(), metric);
+  }
+  if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a shard's checkpoint cannot be read");
+  FW_TRY(engine_->LoadConfig(config));
+  FW_TRY(engine_->LoadCursor(cursor));
+  RefreshRetained();
+  return {};
+}
+
+Status Shard::Load(const telemetry::AppliedTable& applied) {
+  FW_TRY(state_->Load(applied));
+  applied_ = std::max(applied.applied, state_->checkpointer().finished_position());
+  return book_->Load(store_, [this](const model::EntityId& entity) {
+    return telemetry::ShardOf(telemetry::SlabOf(entity), options_.count) == options_.index;
+  });
+}
+
+}  // namespace fleetward::ingest

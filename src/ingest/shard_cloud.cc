@@ -1,0 +1,165 @@
+// A shard's cloud side: counts, connections, and the passing of time.
+#include <algorithm>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/telemetry/connection_history.h"
+#include "shard.h"
+
+namespace fleetward::ingest {
+namespace {
+
+constexpr std::size_t kRememberedEdgeStarts = 64;
+
+}  // namespace
+
+void Shard::On(const CountsRecord& r) {
+  ThingState* thing = FindThing(r.entity, r.thing, (r.flags & CountsRecord::kRegistered) != 0);
+  if (thing == nullptr) return;
+  Touch(r.entity);
+  auto ip = model::IpAddress::Parse(r.source_ip);
+  detect::CountsEvent event;
+  event.thing = {r.entity, r.thing};
+  event.bucket = FromMillis(r.bucket_ms);
+  event.time = FromMillis(r.time_ms);
+  event.connected = (r.flags & CountsRecord::kConnected) != 0;
+  event.deltas.messages_sent = r.messages_sent;
+  event.deltas.bytes_sent = r.bytes_sent;
+  event.deltas.max_message_bytes = r.max_payload;
+  event.deltas.min_message_bytes = r.min_payload;
+  event.deltas.messages_received = r.messages_received;
+  event.deltas.authorization_failures = r.authorization_failures;
+  event.deltas.connection_attempts = r.connection_attempts;
+  event.deltas.disconnects = r.disconnects;
+  if (ip) event.deltas.source_ips = std::span(&*ip, 1);
+  engine_->OnCounts(event);
+  AddToBucket(r, *thing);
+}
+
+void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
+  OpenBucket& bucket = thing.bucket;
+  if (bucket.bucket_ms != r.bucket_ms) {
+    if (bucket.bucket_ms >= 0) {
+      CloseBucket(r.entity, thing);
+    } else {
+      open_buckets_.push_back(r.entity);
+    }
+    bucket.bucket_ms = r.bucket_ms;
+  }
+  bucket.messages_sent += r.messages_sent;
+  bucket.bytes_sent += r.bytes_sent;
+  bucket.max_payload = std::max(bucket.max_payload, r.max_payload);
+  bucket.messages_received += r.messages_received;
+  bucket.authorization_failures += r.authorization_failures;
+  bucket.connection_attempts += r.connection_attempts;
+  bucket.disconnects += r.disconnects;
+  bucket.clock_step = bucket.clock_step || (r.flags & CountsRecord::kClockStep) != 0;
+  auto ip = model::IpAddress::Parse(r.source_ip);
+  if (ip && bucket.source_ips.size() < kMaxSourceIps &&
+      std::find(bucket.source_ips.begin(), bucket.source_ips.end(), *ip) == bucket.source_ips.end()) {
+    bucket.source_ips.push_back(*ip);
+  }
+}
+
+// One datum per bucket, at the bucket's end (D41). The caller takes the thing off open_buckets_.
+void Shard::CloseBucket(const model::EntityId& entity, ThingState& thing) {
+  sample_.Clear();
+  sample_.entity = entity;
+  sample_.source = telemetry::Source::kCloud;
+  sample_.time = FromMillis(thing.bucket.bucket_ms + std::int64_t{options_.engine.bucket_seconds} * 1000);
+  sample_.flags = (thing.bucket.clock_step ? telemetry::kFlagClock : 0U) |
+                  (thing.registered ? 0U : telemetry::kFlagUnregistered);
+  FillSample(thing.bucket, sample_);
+  state_->recorder().Add(sample_, position_);
+  thing.bucket = OpenBucket();
+  Touch(entity);
+}
+
+void Shard::On(const WatermarkRecord& r) {
+  watermark_ms_ = std::max(watermark_ms_, r.time_ms);
+  engine_->OnWatermark(FromMillis(r.time_ms));
+  std::int64_t length_ms = std::int64_t{options_.engine.bucket_seconds} * 1000;
+  std::erase_if(open_buckets_, [&](const model::EntityId& entity) {
+    auto found = things_.find(entity);
+    if (found == things_.end() || found->second.bucket.bucket_ms < 0) return true;
+    if (found->second.bucket.bucket_ms + length_ms > r.time_ms) return false;
+    CloseBucket(entity, found->second);
+    return true;
+  });
+}
+
+void Shard::On(const ClockStepRecord& r) {
+  watermark_ms_ += r.step_ms;
+  engine_->OnClockStep(r.step_ms, FromMillis(r.after_ms));
+}
+
+void Shard::On(const EdgeStartRecord& r) {
+  for (auto& [entity, thing] : things_) {
+    if (thing.connections.empty()) continue;
+    thing.connections.clear();
+    thing.last_online_ms = r.time_ms;
+    Touch(entity);
+  }
+  engine_->OnAllDisconnected(FromMillis(r.time_ms));
+}
+
+void Shard::On(const EdgeProgressRecord& r) {
+  auto [found, added] = edge_progress_.insert_or_assign(r.plugin_start, r.seq);
+  if (!added) return;
+  edge_starts_.push_back(r.plugin_start);
+  if (edge_starts_.size() > kRememberedEdgeStarts) {
+    edge_progress_.erase(edge_starts_.front());
+    edge_starts_.erase(edge_starts_.begin());
+  }
+}
+
+void Shard::On(const ConnectionRecord& r) {
+  telemetry::ConnectionEvent row;
+  row.type = static_cast<telemetry::ConnectionEventType>(r.kind);
+  row.entity = r.entity;
+  row.time = FromMillis(r.time_ms);
+  row.certificate_id = HexEncode(r.fingerprint);
+  row.client_id = r.client_id;
+  row.address = model::IpAddress::Parse(r.source_ip);
+  row.reason = r.reason;
+  ThingState* thing = r.entity.IsZero()
+                          ? nullptr
+                          : FindThing(r.entity, r.thing, (r.flags & ConnectionRecord::kRegistered) != 0);
+  if (thing != nullptr && r.kind != ConnectionRecord::Kind::kRefused) {
+    Touch(r.entity);
+    auto& open = thing->connections;
+    if (r.kind == ConnectionRecord::Kind::kConnect) {
+      if (open.empty() && thing->last_online_ms > 0) {
+        RecordOffline(r.entity, r.time_ms, std::max<std::int64_t>(0, r.time_ms - thing->last_online_ms) / 1000);
+      }
+      if (open.size() < kMaxOpenConnections) open.push_back({r.connection, r.time_ms});
+    } else {
+      auto ended = std::find_if(open.begin(), open.end(), [&](const auto& c) { return c.number == r.connection; });
+      if (ended != open.end()) {
+        row.connected_at = FromMillis(ended->since_ms);
+        open.erase(ended);
+      }
+      if (open.empty()) RecordOffline(r.entity, r.time_ms, 0);
+    }
+    thing->last_online_ms = r.time_ms;
+    thing->last_client_id = r.client_id;
+    thing->last_address = r.source_ip;
+    detect::ConnectionEvent event;
+    event.thing = {r.entity, r.thing};
+    event.time = FromMillis(r.time_ms);
+    event.open_connections = static_cast<std::uint32_t>(open.size());
+    engine_->OnConnection(event);
+  }
+  telemetry::PutConnectionEvent(state_->batch(), row, position_);
+}
+
+// aws:disconnect-duration in seconds, at each connect and disconnect (detect.md §2).
+void Shard::RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds) {
+  sample_.Clear();
+  sample_.entity = entity;
+  sample_.source = telemetry::Source::kCloud;
+  sample_.time = FromMillis(time_ms);
+  sample_.AddCount({model::IdOf(model::BuiltinMetric::kDisconnectDuration), 0}, seconds);
+  state_->recorder().Add(sample_, position_);
+}
+
+}  // namespace fleetward::ingest

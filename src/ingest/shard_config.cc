@@ -1,0 +1,100 @@
+// A shard's configuration: profiles, custom metrics, things, and their comparison with the registry at each start.
+#include <algorithm>
+
+#include "shard.h"
+
+namespace fleetward::ingest {
+
+void Shard::On(const ProfileSetRecord& r) {
+  std::vector<std::string> metrics;
+  for (const auto& behavior : r.config.profile.behaviors) {
+    if (behavior.metric) metrics.push_back(*behavior.metric);
+  }
+  for (const auto& retain : r.config.profile.additional_metrics_to_retain) metrics.push_back(retain.metric);
+  profiles_.insert_or_assign(r.config.profile.name.value(), std::move(metrics));
+  if (reconciling_) seen_profiles_.insert(r.config.profile.name.value());
+  engine_->SetProfile(r.config, FromMillis(r.time_ms));
+  RefreshRetained();
+}
+
+void Shard::On(const ProfileRemovedRecord& r) {
+  profiles_.erase(r.name.value());
+  engine_->RemoveProfile(r.name, FromMillis(r.time_ms));
+  RefreshRetained();
+}
+
+void Shard::On(const CustomMetricSetRecord& r) {
+  customs_.insert_or_assign(r.config.name.value(), r.config);
+  if (reconciling_) seen_customs_.insert(r.config.name.value());
+  engine_->SetCustomMetric(r.config, FromMillis(r.time_ms));
+  RefreshRetained();
+}
+
+void Shard::On(const CustomMetricRemovedRecord& r) {
+  customs_.erase(r.name.value());
+  engine_->RemoveCustomMetric(r.name, FromMillis(r.time_ms));
+  RefreshRetained();
+}
+
+void Shard::On(const ThingSetRecord& r) {
+  ThingState* thing = FindThing(r.config.entity, r.config.name.value(), r.config.registered);
+  if (thing == nullptr) return;
+  thing->configured = true;
+  if (reconciling_) seen_things_.insert(r.config.entity);
+  Touch(r.config.entity);
+  engine_->SetThing(r.config, FromMillis(r.time_ms));
+}
+
+void Shard::On(const ThingRemovedRecord& r) {
+  engine_->RemoveThing(r.entity, FromMillis(r.time_ms));
+  auto found = things_.find(r.entity);
+  if (found == things_.end()) return;
+  if (found->second.bucket.bucket_ms >= 0) CloseBucket(r.entity, found->second);
+  if (!found->second.registered) --unregistered_;
+  std::erase(slab_things_[telemetry::SlabOf(r.entity) / options_.count], r.entity);
+  things_.erase(found);
+  Touch(r.entity);
+}
+
+void Shard::On(const ConfigBeginRecord&) {
+  reconciling_ = true;
+  seen_profiles_.clear();
+  seen_customs_.clear();
+  seen_things_.clear();
+}
+
+void Shard::On(const ConfigEndRecord& r) {
+  if (!reconciling_) return;  // its beginning was before the checkpoint; the next start says it all again
+  reconciling_ = false;
+  std::vector<std::string> profiles, customs;
+  std::vector<model::EntityId> things;
+  for (const auto& [name, metrics] : profiles_) {
+    if (!seen_profiles_.contains(name)) profiles.push_back(name);
+  }
+  for (const auto& [name, config] : customs_) {
+    if (!seen_customs_.contains(name)) customs.push_back(name);
+  }
+  for (const auto& [entity, thing] : things_) {
+    if (thing.configured && !seen_things_.contains(entity)) things.push_back(entity);
+  }
+  std::sort(things.begin(), things.end());
+  for (const auto& entity : things) On(ThingRemovedRecord{r.time_ms, entity});
+  for (const auto& name : profiles) On(ProfileRemovedRecord{r.time_ms, model::SecurityProfileName(name)});
+  for (const auto& name : customs) On(CustomMetricRemovedRecord{r.time_ms, model::CustomMetricName(name)});
+  seen_things_.clear();
+}
+
+bool Shard::Retained(model::MetricId metric) const { return options_.store_all || retained_.contains(metric); }
+
+void Shard::RefreshRetained() {
+  retained_.clear();
+  for (const auto& [profile, metrics] : profiles_) {
+    for (const std::string& metric : metrics) {
+      if (const model::MetricInfo* info = model::FindBuiltinMetric(metric)) retained_.insert(model::IdOf(info->id));
+      auto custom = customs_.find(metric);
+      if (custom != customs_.end()) retained_.insert(custom->second.id);
+    }
+  }
+}
+
+}  // namespace fleetward::ingest
