@@ -49,6 +49,12 @@ bool CertificateUses::Retain(const policy::Fingerprint& fingerprint, std::string
   return true;
 }
 
+void CertificateUses::SetReadsAnswers(const policy::Fingerprint& fingerprint) {
+  CertificateUse& use = uses_[fingerprint];
+  if (!use.reads_answers) ++answers_generation_;
+  use.reads_answers = true;
+}
+
 bool CertificateUses::ReadsAnswers(const policy::Fingerprint& fingerprint) const {
   auto it = uses_.find(fingerprint);
   return it != uses_.end() && it->second.reads_answers;

@@ -30,8 +30,11 @@ class CertificateUses {
                   std::int64_t now_ms);
   /// False when the certificate holds its number of retained topics already. An empty payload frees the topic.
   bool Retain(const policy::Fingerprint& fingerprint, std::string_view topic, bool empty);
-  CertificateUse& Of(const policy::Fingerprint& fingerprint) { return uses_[fingerprint]; }
+  /// Answers to reports are wanted by somebody with this certificate, until it holds nothing any more.
+  void SetReadsAnswers(const policy::Fingerprint& fingerprint);
   bool ReadsAnswers(const policy::Fingerprint& fingerprint) const;
+  /// Changes when some certificate begins to want answers.
+  std::uint64_t answers_generation() const { return answers_generation_; }
   /// Forgets expired sessions and certificates that hold nothing. Now and then.
   void Prune(std::int64_t now_ms);
   std::size_t size() const { return uses_.size(); }
@@ -39,6 +42,7 @@ class CertificateUses {
  private:
   const Options& options_;
   std::unordered_map<policy::Fingerprint, CertificateUse, policy::FingerprintHash> uses_;
+  std::uint64_t answers_generation_ = 1;
 };
 
 }  // namespace fleetward::plugin

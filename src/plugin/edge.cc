@@ -94,9 +94,9 @@ void Edge::Loaded(const Status& status) {
     return;
   }
   recheck_.clear();
-  for (const auto& [key, client] : clients_) {
-    if (client->online && !client->control) recheck_.push_back(key);
-  }
+  clients_.ForEach([this](const Client& client) {
+    if (client.online && !client.control) recheck_.push_back(client.key);
+  });
   applied_pending_ = true;
   Recheck();
 }
@@ -125,14 +125,14 @@ void Edge::ApplyDelta(std::string_view delta) {
   }
   std::vector<const void*> first;
   std::vector<const void*> rest = std::move(recheck_);
-  for (const auto& [key, client] : clients_) {
-    if (!client->online || client->control) continue;
-    if (certificates.contains(client->fingerprint) || things.contains(client->id)) {
-      first.push_back(key);
+  clients_.ForEach([&](const Client& client) {
+    if (!client.online || client.control) return;
+    if (certificates.contains(client.fingerprint) || things.contains(client.id)) {
+      first.push_back(client.key);
     } else if (all) {
-      rest.push_back(key);
+      rest.push_back(client.key);
     }
-  }
+  });
   recheck_ = std::move(rest);  // taken from its end
   recheck_.insert(recheck_.end(), first.begin(), first.end());
   applied_pending_ = true;

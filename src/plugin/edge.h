@@ -14,6 +14,7 @@
 
 #include "certificate_use.h"
 #include "client.h"
+#include "client_table.h"
 #include "disconnect_reasons.h"
 #include "event_clock.h"
 #include "fleetward/base/clock.h"
@@ -95,7 +96,8 @@ class Edge {
   Client* Find(const void* key);
   policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now);
   Verdict Denied(Client& client, std::string_view topic, policy::Refusal refusal, bool silent_ok);
-  void ForwardReport(Client& client, std::string_view payload, std::int64_t now);
+  void ForwardReport(Client& client, const ReportTopic& topic, std::string_view payload, std::int64_t now);
+  bool ReadsAnswers(Client& client);
   void MarkDirty(Client& client);
   void EmitRefused(const report::RefusedFrame& frame);
 
@@ -128,7 +130,7 @@ class Edge {
   Refusals refusals_;
   DisconnectReasons reasons_;
 
-  std::unordered_map<const void*, std::unique_ptr<Client>> clients_;
+  ClientTable clients_;
   std::unordered_map<std::string_view, Client*> online_;  // by client id; views into the clients
   std::unordered_set<const void*> refused_;               // their DISCONNECT says nothing new
   std::vector<const void*> ended_;                        // clean sessions to forget at the next tick

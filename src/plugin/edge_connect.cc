@@ -63,7 +63,7 @@ Verdict Edge::ConnectControl(const ConnectRequest& request) {
     online_.erase(live);
   }
   online_[client->id] = client.get();
-  clients_[request.client] = std::move(client);
+  clients_.Insert(std::move(client));
   return Verdict::kAllow;
 }
 
@@ -109,7 +109,7 @@ void Edge::Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSe
   client->rights = std::move(rights);
   client->counts.connection_attempts = 1;
   // A resumed session may hold subscriptions to answers that the plugin never saw.
-  if (!request.clean_session) uses_.Of(client->fingerprint).reads_answers = true;
+  if (!request.clean_session) uses_.SetReadsAnswers(client->fingerprint);
 
   report::ConnectedFrame frame;
   frame.event_time_ms = clock_.NowMs();
@@ -123,7 +123,7 @@ void Edge::Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSe
   sender_.Add(frame);
   MarkDirty(*client);
   online_[client->id] = client.get();
-  clients_[request.client] = std::move(client);
+  clients_.Insert(std::move(client));
 }
 
 void Edge::OnDisconnect(const void* key, const char* client_id, std::string_view address, bool had_certificate) {
@@ -169,13 +169,12 @@ void Edge::EndOnline(Client& client) {
 
 /// Removes what is known under this pointer: the broker gives a freed one's address to a new client.
 void Edge::Forget(const void* key) {
-  auto it = clients_.find(key);
-  if (it == clients_.end()) return;
-  Client& client = *it->second;
-  if (client.online && !client.control) EndOnline(client);
-  auto live = online_.find(client.id);
-  if (live != online_.end() && live->second == &client) online_.erase(live);
-  clients_.erase(it);
+  Client* client = Find(key);
+  if (client == nullptr) return;
+  if (client->online && !client->control) EndOnline(*client);
+  auto live = online_.find(client->id);
+  if (live != online_.end() && live->second == client) online_.erase(live);
+  clients_.Erase(key);
 }
 
 std::uint64_t Edge::NextVersion(const std::string& client_id) {
@@ -193,9 +192,9 @@ void Edge::PruneSessions() {
     return entry.second.offline_since_ms >= 0 && now - entry.second.offline_since_ms > kVersionMemoryMs;
   });
   std::vector<const void*> old;
-  for (const auto& [key, client] : clients_) {
-    if (!client->online && client->forget_ms <= now) old.push_back(key);
-  }
+  clients_.ForEach([&](const Client& client) {
+    if (!client.online && client.forget_ms <= now) old.push_back(client.key);
+  });
   for (const void* key : old) Forget(key);
   uses_.Prune(now);
 }

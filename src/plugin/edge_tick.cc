@@ -47,11 +47,11 @@ void Edge::EverySecond() {
   std::int64_t now = clock_.NowMs();
   if (!policies_.loaded() && snapshot_.Load(policies_).ok()) Loaded({});
   std::vector<const void*> over;
-  for (const auto& [key, client] : clients_) {
-    if (!client->ready() || client->control) continue;
+  clients_.ForEach([&](Client& client) {
+    if (!client.ready() || client.control) return;
     // Expiry ends live connections too (threats.md i).
-    if (client->rights->CanStay(FromMillis(now)) != policy::Refusal::kNone) over.push_back(key);
-  }
+    if (client.rights->CanStay(FromMillis(now)) != policy::Refusal::kNone) over.push_back(client.key);
+  });
   KickAll(over);
   refusals_.Flush(now, [this](const report::RefusedFrame& frame) { sender_.Add(frame); });
   FlushCounters(false, bucket_stepped_);
@@ -112,9 +112,9 @@ std::vector<Client*> Edge::TakeDirty(bool all_online) {
     if (!all_online || !client->online) clients.push_back(client);
   }
   if (!all_online) return clients;
-  for (const auto& [key, client] : clients_) {
-    if (client->online && !client->control) clients.push_back(client.get());
-  }
+  clients_.ForEach([&](Client& client) {
+    if (client.online && !client.control) clients.push_back(&client);
+  });
   return clients;
 }
 

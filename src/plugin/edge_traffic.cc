@@ -10,10 +10,7 @@ constexpr std::size_t kIdentityBytes = 256;  // an answer's id and time are in f
 
 }  // namespace
 
-Client* Edge::Find(const void* key) {
-  auto it = clients_.find(key);
-  return it == clients_.end() ? nullptr : it->second.get();
-}
+Client* Edge::Find(const void* key) { return clients_.Find(key); }
 
 void Edge::MarkDirty(Client& client) {
   if (client.dirty) return;
@@ -23,22 +20,26 @@ void Edge::MarkDirty(Client& client) {
 
 /// The last topic's answer again, or a new one.
 policy::Refusal Edge::AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now) {
-  if (client.topic_generation == policies_.generation() && now < client.topic_until_ms &&
-      client.topic_retain == retain && client.topic == topic) {
-    return client.topic_refusal;
+  LastTopic& last = client.last_topic;
+  if (last.generation == policies_.generation() && now < last.until_ms && last.retain == retain && last.Is(topic)) {
+    return last.refusal;
   }
-  client.topic_refusal = client.rights->CanPublish(topic, retain, FromMillis(now));
-  client.topic.assign(topic);
-  client.topic_retain = retain;
-  client.topic_generation = policies_.generation();
-  client.topic_until_ms = now - now % 1000 + 1000;
-  auto report_topic = ParseReportTopic(client.topic);
-  client.topic_is_report = report_topic.has_value();
-  if (report_topic) {
-    client.report_topic = *report_topic;
-    client.report_foreign = report_topic->thing != client.id;
+  last.refusal = client.rights->CanPublish(topic, retain, FromMillis(now));
+  last.retain = retain;
+  last.generation = policies_.generation();
+  last.until_ms = now - now % 1000 + 1000;
+  if (!last.Is(topic)) last.Remember(topic);
+  return last.refusal;
+}
+
+/// Whether somebody with this client's certificate asked for answers. It may become so while the client is connected,
+/// not cease.
+bool Edge::ReadsAnswers(Client& client) {
+  if (!client.reads_answers && client.answers_generation != uses_.answers_generation()) {
+    client.answers_generation = uses_.answers_generation();
+    client.reads_answers = uses_.ReadsAnswers(client.fingerprint);
   }
-  return client.topic_refusal;
+  return client.reads_answers;
 }
 
 Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_view payload, int qos, bool retain) {
@@ -70,17 +71,17 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
     return Verdict::kDeny;
   }
   client->counts.AddSent(payload.size());
-  if (client->topic_is_report) ForwardReport(*client, payload, now);
+  if (client->last_topic.report) ForwardReport(*client, *client->last_topic.report, payload, now);
   return Verdict::kAllow;
 }
 
-void Edge::ForwardReport(Client& client, std::string_view payload, std::int64_t now) {
+void Edge::ForwardReport(Client& client, const ReportTopic& topic, std::string_view payload, std::int64_t now) {
   report::ReportFrame frame;
   frame.event_time_ms = now;
-  frame.format = client.report_topic.format;
-  frame.flags = client.report_foreign ? report::ReportFrame::kForeignThing : 0;
-  if (uses_.ReadsAnswers(client.fingerprint)) frame.flags |= report::ReportFrame::kAnswerSubscribed;
-  frame.thing = client.report_topic.thing;
+  frame.format = topic.format;
+  frame.flags = topic.thing != client.id ? report::ReportFrame::kForeignThing : 0;
+  if (ReadsAnswers(client)) frame.flags |= report::ReportFrame::kAnswerSubscribed;
+  frame.thing = topic.thing;
   frame.client_id = client.id;
   frame.fingerprint = client.FingerprintView();
   frame.payload = payload;
@@ -127,7 +128,7 @@ Verdict Edge::OnSubscribe(const void* key, std::string_view filter, std::uint64_
     // MQTT 3.1 has no failure code in SUBACK.
     return client->protocol == 3 ? Verdict::kClose : Verdict::kDeny;
   }
-  if (CouldMatchAnswers(policy::StripShare(filter))) uses_.Of(client->fingerprint).reads_answers = true;
+  if (CouldMatchAnswers(policy::StripShare(filter))) uses_.SetReadsAnswers(client->fingerprint);
   return Verdict::kAllow;
 }
 
