@@ -24,6 +24,7 @@ namespace {
 
 using fleetward::report::CborDecoder;
 using fleetward::report::JsonDecoder;
+using fleetward::report::kDecodeSlack;
 using fleetward::report::MetricReport;
 namespace ondemand = simdjson::ondemand;
 using Json = nlohmann::ordered_json;
@@ -304,7 +305,8 @@ int main(int argc, char** argv) {
       Floor(parser, padded[i], floor);
       asm volatile("" : : "r"(&floor) : "memory");
     });
-    measure(json_ns, json, [&](int i) { ok = json_decoder.Decode(json[i], report).ok() && ok; });
+    // As from a socket's buffer, which goes on behind the payload (bus::FrameListener).
+    measure(json_ns, padded, [&](int i) { ok = json_decoder.Decode(padded[i], report, kDecodeSlack).ok() && ok; });
     measure(cbor_ns, cbor, [&](int i) { ok = cbor_decoder.Decode(cbor[i], report).ok() && ok; });
     measure(record_ns, json, [&](int) {
       record.clear();

@@ -66,7 +66,7 @@ Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const E
   FrameNews news;
   Status done;
   switch (frame.type) {
-    case report::FrameType::kReport: done = OnReport(frame.body, emit); break;
+    case report::FrameType::kReport: done = OnReport(frame, emit); break;
     case report::FrameType::kCounters: done = OnCounters(frame.body, emit); break;
     case report::FrameType::kConnected: done = OnConnected(frame.body, emit); break;
     case report::FrameType::kDisconnected: done = OnDisconnected(frame.body, emit); break;
@@ -80,15 +80,15 @@ Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const E
   return news;
 }
 
-Status FrameConverter::OnReport(std::string_view body, const Emit& emit) {
-  FW_ASSIGN(report::ReportFrame frame, report::DecodeReport(body));
+Status FrameConverter::OnReport(const report::RawFrame& raw, const Emit& emit) {
+  FW_ASSIGN(report::ReportFrame frame, report::DecodeReport(raw.body));
   if (!IsThingName(frame.thing)) {
     Reject(frame, "the thing's name is too long or holds control characters");
     return {};
   }
   bool cbor = frame.format == report::ReportFormat::kCbor;
-  report_.Clear();
-  Status decoded = decoder_.Decode(cbor ? report::Format::kCbor : report::Format::kJson, frame.payload, report_);
+  const auto format = cbor ? report::Format::kCbor : report::Format::kJson;
+  Status decoded = decoder_.Decode(format, frame.payload, report_, raw.slack);
   if (!decoded.ok()) {
     Reject(frame, decoded.error().detail());
     return {};

@@ -38,7 +38,7 @@ class FrameConverter {
   Result<FrameNews> Convert(const report::RawFrame& frame, const Emit& emit);
 
  private:
-  Status OnReport(std::string_view body, const Emit& emit);
+  Status OnReport(const report::RawFrame& raw, const Emit& emit);
   Status OnCounters(std::string_view body, const Emit& emit);
   Status OnConnected(std::string_view body, const Emit& emit);
   Status OnDisconnected(std::string_view body, const Emit& emit);

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "endpoint.h"
 #include "fleetward/base/encoding.h"
 #include "fleetward/report/metric_report.h"
 #include "names.h"
@@ -124,6 +125,7 @@ class CborValue {
   }
 
   [[gnu::always_inline]] bool Text(std::string_view& text) {
+    if (ShortText(text)) [[likely]] return IsText8(text) || Broken("text is no UTF-8");
     Mark mark(*this);
     Head head;
     if (!ReadHead(head)) return false;
@@ -133,6 +135,23 @@ class CborValue {
   bool SkipText() {
     std::string_view text;
     return Text(text);
+  }
+
+  /// A text that is an address with a port as a rule. `is_text` is false when it is none; else the result tells whether
+  /// it was an address.
+  [[gnu::always_inline]] bool Endpoint(RemoteEndpoint& endpoint, bool& is_text) {
+    std::string_view text;
+    const std::size_t readable = remaining();
+    is_text = false;
+    if (!ShortText(text)) {
+      if (!Text(text)) return false;
+    } else if (readable > kEndpointBytes && ParseV4(text, endpoint)) [[likely]] {
+      return is_text = true;
+    } else if (!IsText8(text)) {
+      return Broken("text is no UTF-8");
+    }
+    is_text = true;
+    return ParseEndpoint(text, endpoint);
   }
 
   bool IsText() {
@@ -288,8 +307,18 @@ class CborValue {
     return true;
   }
 
+  /// Nearly every text: below 24 bytes, so that its length stands in the first byte. Not yet checked for UTF-8.
+  [[gnu::always_inline]] bool ShortText(std::string_view& text) {
+    if (remaining() < 24 || *at_ - unsigned{kText << 5} >= 24) return false;
+    const std::size_t size = *at_ & 31;
+    text = {reinterpret_cast<const char*>(at_ + 1), size};
+    at_ += 1 + size;
+    return true;
+  }
+
   /// Keys are text of definite length.
   [[gnu::always_inline]] bool KeyText(std::string_view& text) {
+    if (ShortText(text)) [[likely]] return true;
     Head head;
     if (!ReadHead(head)) return false;
     if (head.major != kText || head.info == kIndefinite) return Broken("a key is no plain text");

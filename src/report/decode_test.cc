@@ -36,6 +36,44 @@ TEST(Decode, RoundTripsWhatTheEncoderWrites) {
   }
 }
 
+/// What lies behind a payload that is not copied must not matter, wherever the payload is cut off.
+TEST(Decode, WhatFollowsAPayloadDoesNotMatter) {
+  std::string payload;
+  EncodeReport(FullReport(), Format::kJson, Names::kLong, payload);
+  JsonDecoder decoder;
+  MetricReport copied, in_place;
+  for (std::size_t size = 0; size <= payload.size(); ++size) {
+    const std::string cut = payload.substr(0, size);
+    bool ok = decoder.Decode(cut, copied).ok();
+    EXPECT_EQ(ok, size == payload.size()) << cut;
+    for (std::string_view behind : {"}", "]", "\"", ",", "0", "9\"", "}}}}", "\\\"", ":1}", "\0", " "}) {
+      std::string text = cut;
+      while (text.size() < size + kDecodeSlack) text += behind;
+      ASSERT_EQ(decoder.Decode(std::string_view(text).substr(0, size), in_place, text.size() - size).ok(), ok) << text;
+      if (ok) {
+        EXPECT_EQ(in_place, copied);
+      }
+    }
+  }
+}
+
+/// One backslash anywhere takes the other way through the decoder: the report is the same.
+TEST(Decode, EscapesChangeNothing) {
+  ReportMaker maker(8);
+  JsonDecoder decoder;
+  MetricReport plain, escaped;
+  std::string payload;
+  for (int i = 0; i < 100; ++i) {
+    EncodeReport(maker.Make(), Format::kJson, Names::kLong, payload);
+    ASSERT_TRUE(decoder.Decode(payload, plain).ok());
+    auto at = payload.find("header");
+    payload.replace(at, 1, "\\u0068");
+    payload.insert(1, "\"new\":\"\\n\",");
+    ASSERT_TRUE(decoder.Decode(payload, escaped).ok()) << payload;
+    ASSERT_EQ(plain, escaped) << payload;
+  }
+}
+
 TEST(Decode, JsonAndCborOfOneContentAreOneReport) {
   ReportMaker maker(6);
   ReportDecoder decoder;

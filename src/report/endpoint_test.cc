@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,39 @@ TEST(Endpoint, RefusesWhatIsNoAddress) {
   }
 }
 
+/// The two fast readers, on `text` in a buffer of the size that they ask for: what they take, ParseEndpoint takes alike.
+void ExpectFastReadersAgree(const std::string& text) {
+  RemoteEndpoint slow;
+  const bool is_endpoint = ParseEndpoint(std::string_view(text), slow);
+  for (char behind : {'1', '.', ':', '"', '\0'}) {
+    std::vector<char> buffer(kEndpointBytes, behind);
+    std::copy(text.begin(), text.end(), buffer.begin());
+    RemoteEndpoint fast;
+    if (ParseV4(std::string_view(buffer.data(), text.size()), fast)) {
+      EXPECT_TRUE(is_endpoint && fast == slow) << text << behind;
+    }
+    buffer[text.size()] = '"';
+    if (ParseQuotedV4(buffer.data(), fast)) {
+      EXPECT_TRUE(is_endpoint && fast == slow) << text << behind;
+    }
+  }
+}
+
+TEST(Endpoint, FastReadersReadWhatIsUsual) {
+  char text[kEndpointBytes] = "203.0.113.77:8883\"..........";
+  RemoteEndpoint endpoint;
+  ASSERT_TRUE(ParseQuotedV4(text, endpoint));
+  EXPECT_EQ(endpoint.address.ToString(), "203.0.113.77");
+  EXPECT_EQ(endpoint.port, 8883);
+  ASSERT_TRUE(ParseV4({text, 17}, endpoint));
+  EXPECT_EQ(endpoint.port, 8883);
+  for (std::string other : {"256.1.1.1:1", "1.2.3.4:65536", "01.2.3.4:1", "1.2.3.4:01", "1.2.3.4:", "1.2.3.4", "1.2.3.4:000001",
+                            "1.2.3.4.5:6", "1.2.3:4", "1..3.4:5", "1111.2.3.4:5", "300.2.3.4:5", "1.2.3.4:5:6", "", ":",
+                            "199.299.1.1:1", "99.99.99.999:9", "1.2.3.4:123456789"}) {
+    ExpectFastReadersAgree(other);
+  }
+}
+
 /// Every length of octets and port, so that each way through the fast reader is taken, and each with one byte spoilt.
 TEST(Endpoint, ReadsEveryLengthOfDottedAddress) {
   const char* octets[] = {"7", "42", "203"};
@@ -47,11 +81,13 @@ TEST(Endpoint, ReadsEveryLengthOfDottedAddress) {
     for (std::string port : ports) {
       const std::string text = address + port;
       ExpectEndpoint(text, address, port.empty() ? 0 : std::stoi(port.substr(1)));
+      ExpectFastReadersAgree(text);
       for (std::size_t i = 0; i < text.size(); ++i) {
         std::string spoilt = text;
         spoilt[i] = '/';
         RemoteEndpoint endpoint;
         EXPECT_FALSE(ParseEndpoint(std::string_view(spoilt), endpoint)) << spoilt;
+        ExpectFastReadersAgree(spoilt);
       }
     }
   }

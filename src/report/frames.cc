@@ -61,6 +61,7 @@ Result<std::optional<RawFrame>> TakeFrame(std::string_view& buffer) {
   frame.seq = LoadLittle(buffer.data() + 8, 8);
   frame.body = frame.whole.substr(kFrameHeaderBytes);
   buffer.remove_prefix(size + 4);
+  frame.slack = buffer.size();
   return std::optional<RawFrame>(frame);
 }
 

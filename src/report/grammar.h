@@ -1,6 +1,7 @@
 // The one grammar of a report document (agent-protocol.md §2), over either wire form. `Value` offers:
 //   Object(f), Array(f)   calls f(key, value) or f(value) for each member; false: no such type, f failed, or broken
-//   Unsigned, Double, Text (view valid until the next call), IsNull, IsText, Skip (checks that all of it is well formed)
+//   Unsigned, Double, Text (view valid until the next call), Endpoint (a text that is an address and port), IsNull,
+//   IsText, Skip (checks that all of it is well formed)
 // and `key` offers Match<names>() -> field or -1, and Text(). Every value that is handed out must be read or skipped.
 #pragma once
 
@@ -172,9 +173,9 @@ class ReportGrammar {
       if (!Once(seen, field)) return false;
       if (field == kLocalInterface) return TextOrNull(value, "local_interface is no string");
       if (field == kLocalPort) return LocalPort(value);
-      std::string_view text;
-      if (!value.Text(text)) return Fault("remote_addr is no string");
-      return ParseEndpoint(text, out_.connections.remotes.emplace_back()) || Fault("remote_addr is no address");
+      bool is_text = false;
+      if (value.Endpoint(out_.connections.remotes.emplace_back(), is_text)) [[likely]] return true;
+      return Fault(is_text ? "remote_addr is no address" : "remote_addr is no string");
     });
     if (!ok) return Fault("an entry of connections is no object");
     return (seen & 1U << kRemoteAddr) != 0 || Fault("an entry of connections lacks remote_addr");

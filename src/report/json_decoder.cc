@@ -16,9 +16,8 @@ namespace ondemand = simdjson::ondemand;
 /// What the values of one document share. Stage 1 of simdjson has checked UTF-8, control characters and the ends of
 /// strings; the walk checks all else, because every value is read or skipped with checks.
 struct JsonContext {
-  const char* end = nullptr;       // behind the text; padding follows
-  bool escapes = false;            // there is a backslash: names and texts need unescaping
-  const char* broken = nullptr;    // simdjson's word for a fault of syntax
+  const char* end = nullptr;     // behind the text; kDecodeSlack bytes of anything follow
+  const char* broken = nullptr;  // simdjson's word for a fault of syntax
 
   [[gnu::cold, gnu::noinline]] bool Failed(simdjson::error_code error) {
     if (error != simdjson::INCORRECT_TYPE && broken == nullptr) broken = simdjson::error_message(error);
@@ -37,46 +36,53 @@ struct JsonContext {
   return nullptr;
 }
 
-class JsonKey {
+/// A name in a document without escapes: its end is looked for only if the text is asked for.
+class RawKey {
  public:
-  JsonKey(JsonContext& context, const char* raw) : context_(context), raw_(raw) {}
-  JsonKey(JsonContext& context, std::string_view text) : context_(context), raw_(text.data()), size_(text.size()) {}
+  RawKey(const JsonContext& context, const char* raw) : context_(context), raw_(raw) {}
 
   template <const auto& kNames>
   [[gnu::always_inline]] int Match() const {
-    if (size_ == kUnknown) [[likely]] {
-      std::uint64_t word = LoadWord(raw_);
-      return FindName<kNames>(
-          [&](const Name& name) __attribute__((always_inline)) { return name.MatchesQuoted(raw_, word); });
-    }
-    return MatchUnescaped<kNames>();
-  }
-
-  template <const auto& kNames>
-  [[gnu::noinline]] int MatchUnescaped() const {
-    std::uint64_t word = 0;
-    std::memcpy(&word, raw_, std::min(size_, sizeof word));
-    return FindName<kNames>([&](const Name& name) { return name.Matches({raw_, size_}, word); });
+    std::uint64_t word = LoadWord(raw_);
+    return FindName<kNames>(
+        [&](const Name& name) __attribute__((always_inline)) { return name.MatchesQuoted(raw_, word); });
   }
 
   bool Text(std::string_view& text) const {
-    std::size_t size = size_;
-    if (size == kUnknown) {
-      const char* quote = FindQuote(raw_, context_.end);
-      if (quote == nullptr) return false;
-      size = static_cast<std::size_t>(quote - raw_);
-    }
-    text = {raw_, size};
+    const char* quote = FindQuote(raw_, context_.end);
+    if (quote == nullptr) return false;
+    text = {raw_, static_cast<std::size_t>(quote - raw_)};
     return true;
   }
 
  private:
-  static constexpr std::size_t kUnknown = ~std::size_t{0};
-  JsonContext& context_;
-  const char* raw_;                // behind the opening quote
-  std::size_t size_ = kUnknown;    // known once unescaped
+  const JsonContext& context_;
+  const char* raw_;  // behind the opening quote
 };
 
+class UnescapedKey {
+ public:
+  explicit UnescapedKey(std::string_view text) : text_(text) {}
+
+  template <const auto& kNames>
+  [[gnu::noinline]] int Match() const {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text_.data(), std::min(text_.size(), sizeof word));
+    return FindName<kNames>([&](const Name& name) { return name.Matches(text_, word); });
+  }
+
+  bool Text(std::string_view& text) const {
+    text = text_;
+    return true;
+  }
+
+ private:
+  std::string_view text_;
+};
+
+/// `kEscapes`: there is a backslash somewhere in the document, so that names and texts need unescaping. Compiled twice,
+/// because nearly no report has one.
+template <bool kEscapes>
 class JsonValue {
  public:
   JsonValue(JsonContext& context, ondemand::value value) : context_(context), value_(value) {}
@@ -93,25 +99,20 @@ class JsonValue {
     for (auto member : object) {
       ondemand::field field;
       if (auto error = std::move(member).get(field)) return context.Failed(error);
-      if (context.escapes) {
-        if (!EscapedMember(context, field, f)) return false;
-        continue;
+      if constexpr (kEscapes) {
+        std::string_view text;
+        if (auto error = field.unescaped_key().get(text)) return context.Failed(error);
+        if (!IsUtf8(text)) return context.Failed(simdjson::UTF8_ERROR);  // escaped lone surrogates
+        UnescapedKey key(text);
+        JsonValue value(context, field.value());
+        if (!f(key, value)) return false;
+      } else {
+        RawKey key(context, field.key().raw());
+        JsonValue value(context, field.value());
+        if (!f(key, value)) return false;
       }
-      JsonKey key(context, field.key().raw());
-      JsonValue value(context, field.value());
-      if (!f(key, value)) return false;
     }
     return true;
-  }
-
-  template <class F>
-  [[gnu::noinline]] static bool EscapedMember(JsonContext& context, ondemand::field field, F& f) {
-    std::string_view text;
-    if (auto error = field.unescaped_key().get(text)) return context.Failed(error);
-    if (!IsUtf8(text)) return context.Failed(simdjson::UTF8_ERROR);
-    JsonKey key(context, text);
-    JsonValue value(context, field.value());
-    return f(key, value);
   }
 
   template <class F>
@@ -131,20 +132,30 @@ class JsonValue {
   bool Double(double& number) { return value_.get_double().get(number) == simdjson::SUCCESS; }
 
   [[gnu::always_inline]] bool Text(std::string_view& text) {
-    if (context_.escapes) return EscapedText(text);
+    if constexpr (kEscapes) return UnescapedText(text);
     ondemand::raw_json_string raw;
     if (auto error = value_.get_raw_json_string().get(raw)) return context_.Failed(error);
-    return JsonKey(context_, raw.raw()).Text(text);
+    return RawKey(context_, raw.raw()).Text(text);
   }
 
-  [[gnu::noinline]] bool EscapedText(std::string_view& text) {
-    if (auto error = value_.get_string().get(text)) return context_.Failed(error);
-    return IsUtf8(text) || context_.Failed(simdjson::UTF8_ERROR);  // escaped lone surrogates
+  /// A text that is an address with a port as a rule. `is_text` is false when it is none; else the result tells
+  /// whether it was an address.
+  [[gnu::always_inline]] bool Endpoint(RemoteEndpoint& endpoint, bool& is_text) {
+    std::string_view text;
+    if constexpr (kEscapes) {
+      is_text = UnescapedText(text);
+    } else {
+      ondemand::raw_json_string raw;
+      auto error = value_.get_raw_json_string().get(raw);
+      if (!error && ParseQuotedV4(raw.raw(), endpoint)) [[likely]] return is_text = true;
+      is_text = error ? context_.Failed(error) : RawKey(context_, raw.raw()).Text(text);
+    }
+    return is_text && ParseEndpoint(text, endpoint);
   }
 
   [[gnu::always_inline]] bool SkipText() {
     std::string_view text;
-    if (context_.escapes) return EscapedText(text);
+    if constexpr (kEscapes) return UnescapedText(text);
     ondemand::raw_json_string raw;
     return value_.get_raw_json_string().get(raw) == simdjson::SUCCESS;
   }
@@ -160,6 +171,11 @@ class JsonValue {
   bool Skip() { return Skip(0); }
 
  private:
+  [[gnu::noinline]] bool UnescapedText(std::string_view& text) {
+    if (auto error = value_.get_string().get(text)) return context_.Failed(error);
+    return IsUtf8(text) || context_.Failed(simdjson::UTF8_ERROR);  // escaped lone surrogates
+  }
+
   bool Skip(std::size_t depth) {
     if (depth > kMaxDepth) return TooDeep();
     switch (Type()) {
@@ -195,6 +211,7 @@ class JsonValue {
   ondemand::value value_;
 };
 
+template <bool kEscapes>
 class JsonRoot {
  public:
   JsonRoot(JsonContext& context, ondemand::document& document) : context_(context), document_(document) {}
@@ -203,7 +220,7 @@ class JsonRoot {
   bool Object(F&& f) {
     ondemand::object object;
     if (auto error = document_.get_object().get(object)) return context_.Failed(error);
-    if (!JsonValue::Members(context_, object, f)) return false;
+    if (!JsonValue<kEscapes>::Members(context_, object, f)) return false;
     bool at_end = document_.current_location().error() == simdjson::OUT_OF_BOUNDS;
     return at_end || context_.Failed(simdjson::TRAILING_CONTENT);
   }
@@ -215,26 +232,31 @@ class JsonRoot {
 
 }  // namespace
 
+static_assert(kDecodeSlack >= simdjson::SIMDJSON_PADDING);
+
 class JsonDecoder::Impl {
  public:
-  Impl() : buffer_(new char[kMaxPayloadBytes + simdjson::SIMDJSON_PADDING]) {}
-
-  Status Decode(std::string_view payload, MetricReport& out) {
+  Status Decode(std::string_view payload, MetricReport& out, std::size_t slack) {
     out.Clear();
     if (payload.size() > kMaxPayloadBytes) return Malformed("longer than 128 KB");
-    if (payload.ends_with('\0')) payload.remove_suffix(1);  // agents built on cJSON send it
+    if (payload.ends_with('\0')) {  // agents built on cJSON send it
+      payload.remove_suffix(1);
+      ++slack;
+    }
+    if (slack < kDecodeSlack) payload = Padded(payload);
     JsonContext context;
-    std::memcpy(buffer_.get(), payload.data(), payload.size());
-    context.escapes = std::memchr(buffer_.get(), '\\', payload.size()) != nullptr;
-    std::memset(buffer_.get() + payload.size(), ' ', simdjson::SIMDJSON_PADDING);
-
+    context.end = payload.data() + payload.size();
     ondemand::document document;
-    if (auto error = Iterate(payload.size(), context, document)) return Malformed(simdjson::error_message(error));
+    if (auto error = Iterate(payload, document)) return Malformed(simdjson::error_message(error));
+    bool escapes = std::memchr(payload.data(), '\\', payload.size()) != nullptr;
     ReportGrammar grammar(out);
-    JsonRoot root(context, document);
-    if (grammar.Document(root)) return {};
+    bool ok = escapes ? Walk<true>(context, document, grammar) : Walk<false>(context, document, grammar);
+    if (ok) return {};
     const char* fault = context.broken != nullptr ? context.broken : grammar.fault();
-    if (!out.report_id) FindReportId(payload.size(), context.escapes, out);
+    if (!out.report_id && !Iterate(payload, document)) {
+      // For the answer to a refused report: the header alone.
+      escapes ? FindReportId<true>(context, document, grammar) : FindReportId<false>(context, document, grammar);
+    }
     return Malformed(fault);
   }
 
@@ -243,28 +265,36 @@ class JsonDecoder::Impl {
     return Error(Code::kInvalidArgument, std::string(kMalformedReport)).WithDetail(detail);
   }
 
-  simdjson::error_code Iterate(std::size_t size, JsonContext& context, ondemand::document& document) {
-    context.end = buffer_.get() + size;
-    return parser_.iterate(buffer_.get(), size, size + simdjson::SIMDJSON_PADDING).get(document);
+  simdjson::error_code Iterate(std::string_view payload, ondemand::document& document) {
+    return parser_.iterate(payload.data(), payload.size(), payload.size() + kDecodeSlack).get(document);
   }
 
-  /// For the answer to a refused report: looks at the header alone.
-  void FindReportId(std::size_t size, bool escapes, MetricReport& out) {
-    JsonContext context;
-    context.escapes = escapes;
-    ondemand::document document;
-    if (Iterate(size, context, document)) return;
-    ReportGrammar grammar(out);
-    JsonRoot root(context, document);
-    (void)root.Object([&](auto& key, JsonValue& value) {
+  template <bool kEscapes>
+  [[gnu::noinline]] static bool Walk(JsonContext& context, ondemand::document& document, ReportGrammar& grammar) {
+    JsonRoot<kEscapes> root(context, document);
+    return grammar.Document(root);
+  }
+
+  template <bool kEscapes>
+  [[gnu::noinline]] static void FindReportId(JsonContext& context, ondemand::document& document,
+                                             ReportGrammar& grammar) {
+    JsonRoot<kEscapes> root(context, document);
+    (void)root.Object([&](auto& key, JsonValue<kEscapes>& value) {
       if (key.template Match<kDocumentNames>() != kHeader) return value.Skip();
       (void)grammar.Header(value);
       return false;
     });
   }
 
+  std::string_view Padded(std::string_view payload) {
+    if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(kMaxPayloadBytes + kDecodeSlack);
+    std::memcpy(buffer_.get(), payload.data(), payload.size());
+    std::memset(buffer_.get() + payload.size(), ' ', kDecodeSlack);
+    return {buffer_.get(), payload.size()};
+  }
+
   ondemand::parser parser_;
-  std::unique_ptr<char[]> buffer_;
+  std::unique_ptr<char[]> buffer_;  // for payloads without slack
 };
 
 JsonDecoder::JsonDecoder() : impl_(std::make_unique<Impl>()) {}
@@ -272,6 +302,8 @@ JsonDecoder::~JsonDecoder() = default;
 JsonDecoder::JsonDecoder(JsonDecoder&&) noexcept = default;
 JsonDecoder& JsonDecoder::operator=(JsonDecoder&&) noexcept = default;
 
-Status JsonDecoder::Decode(std::string_view payload, MetricReport& out) { return impl_->Decode(payload, out); }
+Status JsonDecoder::Decode(std::string_view payload, MetricReport& out, std::size_t slack) {
+  return impl_->Decode(payload, out, slack);
+}
 
 }  // namespace fleetward::report

@@ -15,10 +15,15 @@
 namespace fleetward::bus {
 
 struct FrameListener::Peer {
+  /// Room for a frame that is there in part and a budget's worth behind it, never written to before it is used.
+  explicit Peer(std::size_t budget)
+      : in(std::make_unique_for_overwrite<char[]>(report::kMaxFrameBytes + budget + kFrameSlack)) {}
+
   EdgeConnection id = 0;
   Fd socket;
-  std::string in;            // received bytes; [0, consumed) were handed out
-  std::size_t consumed = 0;
+  std::unique_ptr<char[]> in;
+  std::size_t consumed = 0;  // bytes that were handed out
+  std::size_t received = 0;
   std::string out;           // what the socket did not take yet
   bool said_hello = false;
   bool broken = false;       // close at the next Poll
@@ -71,7 +76,7 @@ void FrameListener::AcceptAll() {
     Fd socket(::accept4(listen_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket.valid()) return;
     if (peers_.size() >= options_.max_connections || !Allowed(socket.get())) continue;
-    auto peer = std::make_unique<Peer>();
+    auto peer = std::make_unique<Peer>(options_.read_budget);
     peer->id = next_connection_++;
     peer->socket = std::move(socket);
     std::lock_guard lock(mutex_);
@@ -117,23 +122,18 @@ Result<std::vector<EdgeBatch>> FrameListener::Poll(Millis timeout) {
 
 /// Reads up to the budget. False when the peer is gone.
 bool FrameListener::ReadSome(Peer& peer) {
-  peer.in.erase(0, std::exchange(peer.consumed, 0));
-  std::size_t have = peer.in.size();
-  std::size_t want = have + options_.read_budget;
-  peer.in.resize(want);
-  bool open = true;
-  while (have < want) {
-    ssize_t got = ::recv(peer.socket.get(), peer.in.data() + have, want - have, 0);
-    if (got > 0) {
-      have += static_cast<std::size_t>(got);
-      continue;
-    }
+  std::size_t left = peer.received - peer.consumed;  // a frame in part: below kMaxFrameBytes
+  std::memmove(peer.in.get(), peer.in.get() + peer.consumed, left);
+  peer.consumed = 0;
+  peer.received = left;
+  const std::size_t want = left + options_.read_budget;
+  while (peer.received < want) {
+    ssize_t got = ::recv(peer.socket.get(), peer.in.get() + peer.received, want - peer.received, 0);
     if (got < 0 && errno == EINTR) continue;
-    open = got < 0 && errno == EAGAIN;
-    break;
+    if (got <= 0) return got < 0 && errno == EAGAIN;
+    peer.received += static_cast<std::size_t>(got);
   }
-  peer.in.resize(have);
-  return open;
+  return true;
 }
 
 void FrameListener::Receive(Peer& peer, EdgeBatch& batch) {
@@ -143,13 +143,14 @@ void FrameListener::Receive(Peer& peer, EdgeBatch& batch) {
     return;
   }
   bool open = ReadSome(peer);
-  std::string_view rest = peer.in;
+  std::string_view rest(peer.in.get(), peer.received);
   bool sane = true;
   while (sane) {
     auto taken = report::TakeFrame(rest);
     sane = taken.ok();
     if (!sane || !taken->has_value()) break;
-    const report::RawFrame& frame = **taken;
+    report::RawFrame& frame = **taken;
+    frame.slack += kFrameSlack;
     if (!peer.said_hello) {
       auto hello = report::DecodeHello(frame.body);
       sane = frame.type == report::FrameType::kHello && hello.ok() &&
@@ -160,7 +161,7 @@ void FrameListener::Receive(Peer& peer, EdgeBatch& batch) {
       batch.frames.push_back(frame);
     }
   }
-  peer.consumed = peer.in.size() - rest.size();
+  peer.consumed = peer.received - rest.size();
   if (open && sane) return;
   if (batch.hello || !batch.frames.empty()) {
     // The batch's views live in peer.in: the end is told at the next Poll (a shut socket stays readable).

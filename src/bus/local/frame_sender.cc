@@ -19,10 +19,12 @@ constexpr std::size_t kEventBytes = 1024;
 
 FrameSender::FrameSender(Options options) : options_(std::move(options)) {}
 
-/// A chunk with room for about `size_hint` more bytes; chunks are freed whole as acknowledgements come.
+/// A chunk with room for about `size_hint` more bytes; chunks are freed whole as acknowledgements come, but for one,
+/// whose memory is in place already.
 FrameSender::Chunk& FrameSender::Room(std::size_t size_hint) {
   if (chunks_.empty() || chunks_.back().bytes.size() + size_hint > kChunkBytes) {
     Chunk chunk;
+    chunk.bytes = std::exchange(spare_, {});
     chunk.bytes.reserve(std::max(size_hint, kChunkBytes));
     chunk.first_seq = next_seq_;
     chunk.last_seq = next_seq_ - 1;
@@ -188,6 +190,10 @@ void FrameSender::Acked(std::uint64_t acked_seq) {
   while (!chunks_.empty() && chunks_.front().last_seq <= acked_) {
     bytes_ -= chunks_.front().bytes.size();
     if (chunks_.size() == 1) clock_offset_ = kNoClock;
+    if (chunks_.front().bytes.capacity() < 2 * kChunkBytes) {
+      spare_ = std::move(chunks_.front().bytes);
+      spare_.clear();
+    }
     chunks_.pop_front();
     if (send_chunk_ > 0) {
       --send_chunk_;

@@ -21,6 +21,9 @@ namespace fleetward::bus {
 /// Names one connection of an edge; never reused within a process.
 using EdgeConnection = std::uint64_t;
 
+/// Behind each frame that is handed out, so many bytes are readable at least: a decoder of payloads may look ahead.
+inline constexpr std::size_t kFrameSlack = 64;
+
 /// What one Poll brought from one edge, in the order of the stream: hello, frames, closed. Views stay valid until the
 /// next Poll.
 struct EdgeBatch {

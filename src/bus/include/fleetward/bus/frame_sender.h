@@ -84,6 +84,7 @@ class FrameSender {
   std::string greeting_;        // Hello bytes not yet written
   std::string in_;              // part of a frame from the server
   std::deque<Chunk> chunks_;    // unacknowledged frames
+  std::string spare_;           // an empty chunk's memory
   std::size_t send_chunk_ = 0;  // cursor: next byte to write
   std::size_t send_offset_ = 0;
   std::size_t bytes_ = 0;

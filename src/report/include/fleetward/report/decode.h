@@ -13,6 +13,9 @@ namespace fleetward::report {
 /// Message of every decoding error; Error::detail() says what was wrong and where.
 inline constexpr std::string_view kMalformedReport = "Malformed metrics report";
 
+/// So many readable bytes behind a payload spare the JSON decoder a copy; what is in them does not matter.
+inline constexpr std::size_t kDecodeSlack = 64;
+
 /// JSON (RFC 8259, UTF-8), long or short names in any mix, optionally ended by one NUL byte. One thread at a time.
 class JsonDecoder {
  public:
@@ -21,9 +24,9 @@ class JsonDecoder {
   JsonDecoder(JsonDecoder&&) noexcept;
   JsonDecoder& operator=(JsonDecoder&&) noexcept;
 
-  /// Replaces `out` by the report in `payload`. Error: kInvalidArgument "Malformed metrics report"; `out` is then
-  /// unspecified but for report_id, which is set if the header could be read.
-  Status Decode(std::string_view payload, MetricReport& out);
+  /// Replaces `out` by the report in `payload`, behind which `slack` bytes are readable. Error: kInvalidArgument
+  /// "Malformed metrics report"; `out` is then unspecified but for report_id, which is set if the header could be read.
+  Status Decode(std::string_view payload, MetricReport& out, std::size_t slack = 0);
 
  private:
   class Impl;
@@ -39,8 +42,8 @@ class CborDecoder {
 /// Both, chosen by the topic's last level.
 class ReportDecoder {
  public:
-  Status Decode(Format format, std::string_view payload, MetricReport& out) {
-    return format == Format::kJson ? json_.Decode(payload, out) : cbor_.Decode(payload, out);
+  Status Decode(Format format, std::string_view payload, MetricReport& out, std::size_t slack = 0) {
+    return format == Format::kJson ? json_.Decode(payload, out, slack) : cbor_.Decode(payload, out);
   }
 
  private:

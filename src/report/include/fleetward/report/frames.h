@@ -46,6 +46,8 @@ struct RawFrame {
   std::string_view body;
   /// Header and body as they came, for a log that stores frames as they are.
   std::string_view whole;
+  /// Bytes that are readable behind `whole`; they may be anything.
+  std::size_t slack = 0;
 };
 
 /// Takes the first whole frame off `buffer`. Nothing when it holds less than one frame. Error kCorrupt: a size that
