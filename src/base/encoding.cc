@@ -148,6 +148,10 @@ bool IsUtf8(std::string_view text) {
 void ByteWriter::F64(double v) { U64(std::bit_cast<std::uint64_t>(v)); }
 
 void ByteWriter::Varint(std::uint64_t v) {
+  if (v < 0x80) {  // most of them
+    out_.push_back(static_cast<char>(v));
+    return;
+  }
   char buffer[10];
   std::size_t size = 0;
   while (v >= 0x80) {
@@ -162,13 +166,15 @@ double ByteReader::F64() { return std::bit_cast<double>(U64()); }
 
 std::uint64_t ByteReader::Varint() {
   std::uint64_t v = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    std::string_view raw = Raw(1);
-    if (raw.empty()) return 0;
-    auto byte = static_cast<unsigned char>(raw[0]);
+  std::size_t size = 0;
+  for (int shift = 0; shift < 64 && size < in_.size(); shift += 7) {
+    auto byte = static_cast<unsigned char>(in_[size++]);
     if (shift == 63 && byte > 1) break;
     v |= std::uint64_t{byte & 0x7fU} << shift;
-    if (byte < 0x80) return v;
+    if (byte < 0x80) {
+      in_.remove_prefix(size);
+      return v;
+    }
   }
   ok_ = false;
   in_ = {};
