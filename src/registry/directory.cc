@@ -10,7 +10,7 @@
 
 #include "access.h"
 #include "fleetward/crypto/digest.h"
-#include "fleetward/base/flat_index.h"
+#include "flat_index.h"
 
 namespace fleetward::registry {
 namespace {
@@ -359,6 +359,17 @@ std::vector<model::ThingGroupName> Directory::GroupsOf(std::string_view thing_na
   std::vector<model::ThingGroupName> closure;
   for (std::string_view name : names) closure.emplace_back(name);
   return closure;
+}
+
+std::vector<model::ThingGroupName> Directory::AncestorsOf(std::string_view group) const {
+  std::vector<model::ThingGroupName> ancestors;
+  std::shared_lock lock(state_->mutex);
+  auto found = state_->group_index.find(group);
+  Number at = found == state_->group_index.end() ? kNone : state_->groups[found->second].parent;
+  for (; at != kNone && ancestors.size() < state_->groups.size(); at = state_->groups[at].parent) {
+    ancestors.emplace_back(state_->groups[at].name);
+  }
+  return ancestors;
 }
 
 void Directory::ForEachThing(const std::function<void(std::string_view, model::EntityId)>& fn) const {

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "access.h"
+#include "dynamic_groups_access.h"
 #include "fleetward/policy/document.h"
 
 namespace fleetward::registry {
@@ -240,6 +241,7 @@ Status Policies::Attach(std::string_view actor, const PolicyName& name, std::str
   Status attached = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(Policy policy, GetPolicy(tx, name.value()));
     FW_TRY(CheckTargetExists(tx, target));
+    if (target.type == "thinggroup") FW_TRY(RefuseDynamic(tx, target.id, "it carries no policies"));
     FW_ASSIGN(auto present, PartsUnder(tx, kTargetPolicies, target.key));
     if (std::find(present.begin(), present.end(), name.value()) != present.end()) return {};
     std::size_t most = target.type == "cert" ? context_.quotas.policies_per_principal

@@ -13,6 +13,8 @@ inline constexpr Table kThingsByType{"things_by_type"};                 // type,
 inline constexpr Table kThingsByAttribute{"things_by_attribute"};       // attribute, value, name
 inline constexpr Table kThingTypes{"thing_types", true};                // name (plain)
 inline constexpr Table kThingGroups{"thing_groups", true};              // name (plain)
+inline constexpr Table kDynamicGroups{"dynamic_thing_groups", true};   // name (plain)
+inline constexpr Table kFleetIndex{"fleet_index", true};                // "things", "thing_groups": what is indexed
 inline constexpr Table kGroupChildren{"thing_group_children"};          // parent, child
 inline constexpr Table kGroupMembers{"thing_group_members", true};      // group, thing
 inline constexpr Table kGroupsOfThing{"thing_groups_of"};               // thing, group

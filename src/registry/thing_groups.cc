@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dynamic_groups_access.h"
 #include "profile_access.h"
 
 namespace fleetward::registry {
@@ -26,6 +27,7 @@ Status CheckPlace(ConstReader reader, const std::string& parent, const Quotas& q
   if (parent.empty()) return {};
   FW_ASSIGN(auto found, FindThingGroup(reader, parent));
   if (!found) return Error(Code::kInvalidArgument, "Parent thing group " + parent + " does not exist");
+  FW_TRY(RefuseDynamic(reader, parent, "it has no place in a hierarchy"));
   FW_ASSIGN(auto ancestors, AncestorsOf(reader, parent));
   if (ancestors.size() + 2 > quotas.group_depth) {
     return Error(Code::kInvalidArgument, "Thing group hierarchies may be at most " +
@@ -45,11 +47,17 @@ Result<std::string> RootOf(ConstReader reader, const std::string& group) {
 }
 
 Status AddMember(Transaction& tx, ChangeSet& changes, const Quotas& quotas, const std::string& group,
-                 const model::ThingName& thing) {
+                 const model::ThingName& thing, bool override_dynamic) {
   FW_ASSIGN(ThingGroup found, GetThingGroup(tx, group));
+  FW_TRY(RefuseDynamic(tx, group, "its query alone says what is in it"));
   FW_ASSIGN(auto present, PartsUnder(tx, kGroupsOfThing, thing.value()));
   if (std::find(present.begin(), present.end(), group) != present.end()) return {};
-  if (present.size() >= quotas.groups_per_thing) {
+  bool full = present.size() >= quotas.groups_per_thing;
+  if (full && override_dynamic) {
+    FW_ASSIGN(bool left, LeaveYoungestDynamicGroup(tx, changes, thing, Timestamp::min()));
+    full = !left;
+  }
+  if (full) {
     return Error(Code::kInvalidArgument, "Thing " + thing.value() + " is already in the maximum number of groups (" +
                                              std::to_string(quotas.groups_per_thing) + ")");
   }
@@ -191,6 +199,7 @@ Result<std::int64_t> ThingGroups::Update(std::string_view actor, const GroupName
                                          const ThingGroupUpdate& update) {
   return Apply<std::int64_t>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<std::int64_t> {
     FW_ASSIGN(ThingGroup before, GetThingGroup(tx, name.value()));
+    FW_TRY(RefuseDynamic(tx, name.value(), "use UpdateDynamicThingGroup"));
     FW_TRY(CheckVersion(before, update.expected_version));
     ThingGroup now = before;
     if (update.description) now.description = *update.description;
@@ -208,6 +217,7 @@ Status ThingGroups::Delete(std::string_view actor, const GroupName& name,
   Status deleted = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(auto group, FindThingGroup(tx, name.value()));
     if (!group) return {};
+    FW_TRY(RefuseDynamic(tx, name.value(), "use DeleteDynamicThingGroup"));
     FW_TRY(CheckVersion(*group, expected_version));
     FW_ASSIGN(bool children, AnyUnder(tx, kGroupChildren, name.value()));
     if (children) {
@@ -230,8 +240,9 @@ Status ThingGroups::Delete(std::string_view actor, const GroupName& name,
   return deleted;
 }
 
-Status ThingGroups::AddThing(std::string_view actor, const GroupName& group, const model::ThingName& thing) {
-  return UpdateForThing(actor, thing, {group.value()}, {});
+Status ThingGroups::AddThing(std::string_view actor, const GroupName& group, const model::ThingName& thing,
+                             bool override_dynamic) {
+  return UpdateForThing(actor, thing, {group.value()}, {}, override_dynamic);
 }
 
 Status ThingGroups::RemoveThing(std::string_view actor, const GroupName& group, const model::ThingName& thing) {
@@ -239,14 +250,18 @@ Status ThingGroups::RemoveThing(std::string_view actor, const GroupName& group, 
 }
 
 Status ThingGroups::UpdateForThing(std::string_view actor, const model::ThingName& thing,
-                                   const std::vector<std::string>& add, const std::vector<std::string>& remove) {
+                                   const std::vector<std::string>& add, const std::vector<std::string>& remove,
+                                   bool override_dynamic) {
   Status updated = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(Thing found, GetThing(tx, thing.value()));
     for (const std::string& group : remove) {
       FW_ASSIGN(ThingGroup present, GetThingGroup(tx, group));
+      FW_TRY(RefuseDynamic(tx, group, "its query alone says what is in it"));
       FW_TRY(RemoveMember(tx, changes, present.name.value(), thing));
     }
-    for (const std::string& group : add) FW_TRY(AddMember(tx, changes, context_.quotas, group, thing));
+    for (const std::string& group : add) {
+      FW_TRY(AddMember(tx, changes, context_.quotas, group, thing, override_dynamic));
+    }
     return {};
   });
   if (updated.ok()) context_.enforcement.Settle();

@@ -21,7 +21,7 @@ namespace fleetward::index {
 
 /// Where a document's values come from. Each source replaces its own and leaves the others' alone;
 /// a field belongs to one of them.
-enum class Section : std::uint8_t { kRegistry = 0, kConnectivity = 1, kViolations = 2 };
+enum class Section : std::uint8_t { kRegistry = 0, kGroups = 1, kConnectivity = 2, kViolations = 3 };
 
 struct Value {
   std::string field;

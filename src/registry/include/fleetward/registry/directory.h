@@ -55,6 +55,8 @@ class Directory final : public ChangeListener {
   bool IsAttached(const policy::Fingerprint& fingerprint, std::string_view thing_name) const;
   /// The thing's groups and all their ancestors, each once, sorted. Empty for unregistered things.
   std::vector<model::ThingGroupName> GroupsOf(std::string_view thing_name) const;
+  /// The group's ancestors, from its parent to the root.
+  std::vector<model::ThingGroupName> AncestorsOf(std::string_view group) const;
   /// Every registered thing. `fn` runs under the lock: be quick, call nothing of this object.
   void ForEachThing(const std::function<void(std::string_view name, model::EntityId entity)>& fn) const;
 

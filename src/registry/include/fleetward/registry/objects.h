@@ -49,6 +49,15 @@ struct ThingGroup {
 };
 
 /// Values are stored: never change them.
+enum class DynamicGroupStatus : std::uint8_t { kActive = 0, kBuilding = 1, kRebuilding = 2 };
+
+/// What makes a thing group a dynamic one.
+struct DynamicQuery {
+  std::string query;
+  DynamicGroupStatus status = DynamicGroupStatus::kBuilding;
+};
+
+/// Values are stored: never change them.
 enum class CertificateMode : std::uint8_t { kDefault = 0, kSniOnly = 1 };
 
 struct Certificate {

@@ -14,6 +14,8 @@ struct Quotas {
   std::size_t groups_per_thing = 10;
   std::size_t group_depth = 7;
   std::size_t children_per_group = 100;
+  std::size_t dynamic_groups = 100;
+  std::size_t custom_index_fields = 5;  // of an index
   std::size_t cas_per_subject = 10;
   std::size_t policies_per_principal = 10;
   std::size_t policies_per_group = 2;

@@ -6,6 +6,7 @@
 #include "fleetward/registry/context.h"
 #include "fleetward/registry/custom_metrics.h"
 #include "fleetward/registry/dimensions.h"
+#include "fleetward/registry/dynamic_thing_groups.h"
 #include "fleetward/registry/policies.h"
 #include "fleetward/registry/security_profiles.h"
 #include "fleetward/registry/thing_groups.h"
@@ -17,7 +18,7 @@ namespace fleetward::registry {
 class Registry {
  public:
   Registry(Context context, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys)
-      : context_(std::move(context)), things(context_), thing_types(context_), thing_groups(context_),
+      : context_(std::move(context)), things(context_), thing_types(context_), thing_groups(context_), dynamic_thing_groups(context_),
         certificates(context_, ca, keys), ca_certificates(context_), policies(context_), security_profiles(context_),
         custom_metrics(context_), dimensions(context_) {}
   Registry(const Registry&) = delete;
@@ -32,6 +33,7 @@ class Registry {
   Things things;
   ThingTypes thing_types;
   ThingGroups thing_groups;
+  DynamicThingGroups dynamic_thing_groups;
   Certificates certificates;
   CaCertificates ca_certificates;
   Policies policies;

@@ -57,12 +57,15 @@ class ThingGroups {
   Status Delete(std::string_view actor, const model::ThingGroupName& name,
                 std::optional<std::int64_t> expected_version);
 
-  /// Repeating is no error. Errors: kNotFound, kInvalidArgument (10 groups, or two of one hierarchy).
-  Status AddThing(std::string_view actor, const model::ThingGroupName& group, const model::ThingName& thing);
+  /// Repeating is no error. With `override_dynamic` a thing in the maximum number of groups leaves its youngest dynamic one.
+  /// Errors: kNotFound, kInvalidArgument (10 groups, two of one hierarchy, a dynamic group).
+  Status AddThing(std::string_view actor, const model::ThingGroupName& group, const model::ThingName& thing,
+                  bool override_dynamic = false);
   Status RemoveThing(std::string_view actor, const model::ThingGroupName& group, const model::ThingName& thing);
   /// Removes first, then adds; all or nothing.
   Status UpdateForThing(std::string_view actor, const model::ThingName& thing,
-                        const std::vector<std::string>& add, const std::vector<std::string>& remove);
+                        const std::vector<std::string>& add, const std::vector<std::string>& remove,
+                        bool override_dynamic = false);
   /// By name; recursive: by group, then name.
   Result<Page<model::ThingName>> ListThings(const model::ThingGroupName& group, bool recursive,
                                             const PageRequest& page) const;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace fleetward {
+namespace fleetward::registry {
 
 /// `hash_of(number)` gives the hash of the key behind a number; it must not change while the number is in.
 template <class HashOf>
@@ -71,4 +71,4 @@ class FlatIndex {
   std::size_t used_ = 0;  // slots that are not empty
 };
 
-}  // namespace fleetward
+}  // namespace fleetward::registry

@@ -1,0 +1,25 @@
+// Rows of dynamic thing groups, shared by the services that must tell them from static ones. Private.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "access.h"
+
+namespace fleetward::registry {
+
+std::string Encode(const DynamicQuery& query);
+/// Error: kCorrupt.
+Result<DynamicQuery> DecodeDynamicQuery(std::string_view record);
+
+Result<std::optional<DynamicQuery>> FindDynamicQuery(ConstReader reader, std::string_view group);
+/// Error: kInvalidArgument "… is a dynamic thing group: <why>".
+Status RefuseDynamic(ConstReader reader, std::string_view group, std::string_view why);
+
+/// Makes room for one more group: the thing leaves its youngest dynamic group that was made after `younger_than`. False when
+/// there is none.
+Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, const model::ThingName& thing,
+                                       Timestamp younger_than);
+
+}  // namespace fleetward::registry

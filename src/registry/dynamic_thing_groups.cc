@@ -1,0 +1,227 @@
+#include "fleetward/registry/dynamic_thing_groups.h"
+
+#include "dynamic_groups_access.h"
+#include "fleetward/base/encoding.h"
+#include "fleetward/index/query.h"
+#include "lookup.h"
+#include "profile_access.h"
+
+namespace fleetward::registry {
+namespace {
+
+using GroupName = model::ThingGroupName;
+
+constexpr std::uint8_t kRecordVersion = 1;
+
+Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected) {
+  if (!expected || *expected == group.version) return {};
+  return Error(Code::kVersionConflict,
+               "The version for thing group " + group.name.value() + " does not match the expected version.");
+}
+
+Status CheckQuery(const std::string& query) {
+  auto parsed = index::ParseQuery(query);
+  if (!parsed.ok()) return std::move(parsed).error();
+  return {};
+}
+
+Result<DynamicQuery> GetDynamicQuery(ConstReader reader, const GroupName& name) {
+  FW_ASSIGN(auto query, FindDynamicQuery(reader, name.value()));
+  if (query) return std::move(*query);
+  return Error(Code::kInvalidArgument, "Thing group " + name.value() + " is not a dynamic thing group");
+}
+
+Status Leave(Transaction& tx, ChangeSet& changes, const std::string& group, const model::ThingName& thing) {
+  FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group, thing.value()));
+  changes.Add(MembershipChanged{thing, GroupName(group), false});
+  return {};
+}
+
+}  // namespace
+
+std::string Encode(const DynamicQuery& query) {
+  std::string record;
+  ByteWriter out(record);
+  out.U8(kRecordVersion);
+  out.U8(static_cast<std::uint8_t>(query.status));
+  out.Bytes(query.query);
+  return record;
+}
+
+Result<DynamicQuery> DecodeDynamicQuery(std::string_view record) {
+  ByteReader in(record);
+  DynamicQuery query;
+  bool good = in.U8() == kRecordVersion;
+  std::uint8_t status = in.U8();
+  query.query = std::string(in.Bytes());
+  if (!good || !in.ok() || !in.AtEnd() || status > static_cast<std::uint8_t>(DynamicGroupStatus::kRebuilding)) {
+    return Error(Code::kCorrupt, "the stored dynamic thing group is damaged");
+  }
+  query.status = static_cast<DynamicGroupStatus>(status);
+  return query;
+}
+
+Result<std::optional<DynamicQuery>> FindDynamicQuery(ConstReader reader, std::string_view group) {
+  return registry::Find<DynamicQuery>(reader, kDynamicGroups, group, DecodeDynamicQuery);
+}
+
+Status RefuseDynamic(ConstReader reader, std::string_view group, std::string_view why) {
+  FW_ASSIGN(auto query, FindDynamicQuery(reader, group));
+  if (!query) return {};
+  return Error(Code::kInvalidArgument, std::string(group) + " is a dynamic thing group: " + std::string(why));
+}
+
+Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, const model::ThingName& thing,
+                                       Timestamp younger_than) {
+  FW_ASSIGN(auto groups, PartsUnder(tx, kGroupsOfThing, thing.value()));
+  std::optional<ThingGroup> youngest;
+  for (const std::string& name : groups) {
+    FW_ASSIGN(auto query, FindDynamicQuery(tx, name));
+    if (!query) continue;
+    FW_ASSIGN(ThingGroup group, GetThingGroup(tx, name));
+    if (group.created > younger_than && (!youngest || group.created > youngest->created)) youngest = std::move(group);
+  }
+  if (!youngest) return false;
+  FW_TRY(Leave(tx, changes, youngest->name.value(), thing));
+  return true;
+}
+
+Result<ThingGroup> DynamicThingGroups::Create(std::string_view actor, const NewDynamicThingGroup& request) {
+  FW_TRY(CheckQuery(request.query));
+  FW_TRY(CheckAttributes(request.attributes, context_.quotas.group_attributes, context_.quotas));
+  const std::string& name = request.name.value();
+  return Apply<ThingGroup>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<ThingGroup> {
+    FW_ASSIGN(auto present, FindThingGroup(tx, name));
+    if (present) {
+      FW_ASSIGN(auto query, FindDynamicQuery(tx, name));
+      if (query && query->query == request.query && present->description == request.description &&
+          present->attributes == request.attributes) {
+        return std::move(*present);
+      }
+      return Error(Code::kAlreadyExists, "Thing group " + name + " already exists with different properties")
+          .WithField("resourceId", name)
+          .WithField("resourceArn", context_.arns.ThingGroup(name));
+    }
+    std::size_t count = 0;
+    FW_TRY(tx.Scan(kDynamicGroups, "", "", [&](std::string_view, std::string_view) { return ++count > 0; }));
+    if (count >= context_.quotas.dynamic_groups) {
+      return Error(Code::kLimitExceeded, "An account may have at most " +
+                                             std::to_string(context_.quotas.dynamic_groups) + " dynamic thing groups");
+    }
+    ThingGroup group{request.name, Id128::Random(), {}, request.description, request.attributes, 1,
+                     context_.clock.Now()};
+    FW_TRY(tx.Put(kThingGroups, name, Encode(group)));
+    FW_TRY(tx.Put(kGroupChildren, OrderedKey({"", name}), ""));
+    FW_TRY(tx.Put(kDynamicGroups, name, Encode(DynamicQuery{request.query, DynamicGroupStatus::kBuilding})));
+    FW_TRY(PutTags(tx, GroupTarget(name), request.tags));
+    changes.Add(ThingGroupChanged{group.name, std::nullopt, group});
+    return group;
+  });
+}
+
+Result<std::int64_t> DynamicThingGroups::Update(std::string_view actor, const GroupName& name,
+                                                const ThingGroupUpdate& update,
+                                                const std::optional<std::string>& query) {
+  if (query) FW_TRY(CheckQuery(*query));
+  return Apply<std::int64_t>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<std::int64_t> {
+    FW_ASSIGN(ThingGroup before, GetThingGroup(tx, name.value()));
+    FW_ASSIGN(DynamicQuery present, GetDynamicQuery(tx, name));
+    FW_TRY(CheckVersion(before, update.expected_version));
+    ThingGroup now = before;
+    if (update.description) now.description = *update.description;
+    if (update.attributes) now.attributes = UpdatedAttributes(before.attributes, *update.attributes, update.merge);
+    FW_TRY(CheckAttributes(now.attributes, context_.quotas.group_attributes, context_.quotas));
+    ++now.version;
+    FW_TRY(tx.Put(kThingGroups, name.value(), Encode(now)));
+    if (query && *query != present.query) {
+      FW_TRY(tx.Put(kDynamicGroups, name.value(), Encode(DynamicQuery{*query, DynamicGroupStatus::kRebuilding})));
+    }
+    changes.Add(ThingGroupChanged{name, std::move(before), now});
+    return now.version;
+  });
+}
+
+Status DynamicThingGroups::Delete(std::string_view actor, const GroupName& name,
+                                  std::optional<std::int64_t> expected_version) {
+  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
+    FW_ASSIGN(auto group, FindThingGroup(tx, name.value()));
+    if (!group) return {};
+    FW_ASSIGN(DynamicQuery query, GetDynamicQuery(tx, name));
+    FW_TRY(CheckVersion(*group, expected_version));
+    FW_ASSIGN(auto members, PartsUnder(tx, kGroupMembers, name.value()));
+    for (const std::string& member : members) FW_TRY(Leave(tx, changes, name.value(), model::ThingName(member)));
+    FW_TRY(DetachAllProfiles(tx, changes, GroupTarget(name.value())));
+    FW_TRY(tx.Erase(kThingGroups, name.value()));
+    FW_TRY(tx.Erase(kGroupChildren, OrderedKey({"", name.value()})));
+    FW_TRY(tx.Erase(kDynamicGroups, name.value()));
+    FW_TRY(EraseTags(tx, GroupTarget(name.value())));
+    changes.Add(ThingGroupChanged{name, std::move(group), std::nullopt});
+    return {};
+  });
+}
+
+Result<std::optional<DynamicQuery>> DynamicThingGroups::Find(const GroupName& name) const {
+  return store::ReadFor<std::optional<DynamicQuery>>(
+      context_.store, [&](ConstReader reader) { return FindDynamicQuery(reader, name.value()); });
+}
+
+Result<std::vector<std::pair<GroupName, DynamicQuery>>> DynamicThingGroups::All() const {
+  using Groups = std::vector<std::pair<GroupName, DynamicQuery>>;
+  return store::ReadFor<Groups>(context_.store, [&](ConstReader reader) -> Result<Groups> {
+    Groups groups;
+    Status damaged;
+    FW_TRY(reader.Scan(kDynamicGroups, "", "", [&](std::string_view key, std::string_view value) {
+      auto query = DecodeDynamicQuery(value);
+      if (query.ok()) {
+        groups.emplace_back(GroupName(key), std::move(*query));
+      } else {
+        damaged = query.error();
+      }
+      return damaged.ok();
+    }));
+    FW_TRY(damaged);
+    return groups;
+  });
+}
+
+Status DynamicThingGroups::SetMembers(const GroupName& name, std::string_view query,
+                                      const std::vector<DynamicMembership>& members, std::size_t& refused) {
+  std::size_t full = 0;
+  Status set = ApplyStatus(context_, "fleet-index", [&](Transaction& tx, ChangeSet& changes) -> Status {
+    FW_ASSIGN(auto present, FindDynamicQuery(tx, name.value()));
+    if (!present || present->query != query) return {};
+    FW_ASSIGN(ThingGroup group, GetThingGroup(tx, name.value()));
+    for (const DynamicMembership& wanted : members) {
+      FW_ASSIGN(bool is_member, HasLink(tx, kGroupMembers, name.value(), wanted.thing.value()));
+      if (is_member == wanted.member) continue;
+      if (!wanted.member) {
+        FW_TRY(Leave(tx, changes, name.value(), wanted.thing));
+        continue;
+      }
+      FW_ASSIGN(auto thing, FindThing(tx, wanted.thing.value()));
+      if (!thing) continue;
+      FW_ASSIGN(auto groups, PartsUnder(tx, kGroupsOfThing, wanted.thing.value()));
+      if (groups.size() >= context_.quotas.groups_per_thing) {
+        ++full;  // either this group does without the thing or another one does
+        FW_ASSIGN(bool room, LeaveYoungestDynamicGroup(tx, changes, wanted.thing, group.created));
+        if (!room) continue;
+      }
+      FW_TRY(PutLink(tx, kGroupMembers, kGroupsOfThing, name.value(), wanted.thing.value()));
+      changes.Add(MembershipChanged{wanted.thing, name, true});
+    }
+    return {};
+  });
+  if (set.ok()) refused += full;
+  return set;
+}
+
+Status DynamicThingGroups::SetActive(const GroupName& name, std::string_view query) {
+  return context_.store.Write("fleet-index", [&](Transaction& tx) -> Status {
+    FW_ASSIGN(auto present, FindDynamicQuery(tx, name.value()));
+    if (!present || present->query != query || present->status == DynamicGroupStatus::kActive) return {};
+    present->status = DynamicGroupStatus::kActive;
+    return tx.Put(kDynamicGroups, name.value(), Encode(*present));
+  });
+}
+
+}  // namespace fleetward::registry
