@@ -13,6 +13,7 @@
 #include "fleetward/api/core/operator_log.h"
 #include "fleetward/api/core/router.h"
 #include "fleetward/api/handlers/detect.h"
+#include "fleetward/api/handlers/fleet_index.h"
 #include "fleetward/api/handlers/iot_data.h"
 #include "fleetward/api/handlers/registry.h"
 #include "fleetward/api/handlers/sns.h"
@@ -33,6 +34,7 @@
 #include "fleetward/notify/email.h"
 #include "fleetward/notify/topics.h"
 #include "fleetward/registry/directory.h"
+#include "fleetward/registry/fleet_index.h"
 #include "fleetward/registry/policy_publisher.h"
 #include "fleetward/registry/registry.h"
 #include "fleetward/registry/trust_publisher.h"
@@ -96,6 +98,7 @@ class Server::Impl {
     FW_TRY(OpenRegistry());
     FW_TRY(OpenNotify());
     FW_TRY(OpenPipeline());
+    FW_TRY(fleet_->Start({}));
     FW_TRY(OpenApi());
     // Announced only when everything serves: others wait for this file (D33).
     announcer_ = std::thread([this] { Announce(); });
@@ -109,6 +112,7 @@ class Server::Impl {
     if (api_) api_->Stop(Millis(1500));
     housekeeper_.Stop();
     if (pipeline_) pipeline_->Stop();
+    if (fleet_) fleet_->Stop();
     if (dispatcher_) dispatcher_->Stop();
     if (publisher_) publisher_->SetBarrier(nullptr);
     log::Info("server-stopped");
@@ -148,6 +152,9 @@ class Server::Impl {
     quotas.thing_type_delete_delay_seconds = options_.registry_thing_type_delete_delay_seconds;
     registry_ = std::make_unique<registry::Registry>(
         registry::Context{*store_, clock_, arns, quotas, changes_, *publisher_}, *ca_, key_generator_);
+    fleet_ = std::make_unique<registry::FleetIndex>(registry_->context(), *directory_,
+                                                    registry_->dynamic_thing_groups, counters_);
+    changes_.Add(*fleet_);
     return publisher_->Start();
   }
 
@@ -218,6 +225,7 @@ class Server::Impl {
     std::string api_host = PublicUrl(options_);
     api_host.erase(0, api_host.find("://") + 3);
     api::RegisterRegistryHandlers(*router_, *registry_, {MqttHost(options_), api_host});
+    api::RegisterFleetIndexHandlers(*router_, *registry_, *fleet_);
     api::RegisterDetectHandlers(*router_, {*registry_, *directory_, pipeline_->query(), *alarms_, *verifications_});
     api::RegisterSnsHandlers(*router_, *topics_);
     api::RegisterIotDataHandlers(*router_, [this](const std::string& topic, std::string_view payload, int qos,
@@ -295,6 +303,7 @@ class Server::Impl {
   std::unique_ptr<registry::TrustPublisher> trust_;
   std::unique_ptr<registry::Directory> directory_;
   std::unique_ptr<registry::Registry> registry_;
+  std::unique_ptr<registry::FleetIndex> fleet_;
   std::unique_ptr<notify::Outbox> outbox_;
   std::unique_ptr<notify::TopicService> topics_;
   std::unique_ptr<notify::Channel> email_;

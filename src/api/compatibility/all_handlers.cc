@@ -1,6 +1,7 @@
 #include "all_handlers.h"
 
 #include "fleetward/api/handlers/detect.h"
+#include "fleetward/api/handlers/fleet_index.h"
 #include "fleetward/api/handlers/iot_data.h"
 #include "fleetward/api/handlers/registry.h"
 #include "fleetward/api/handlers/sns.h"
@@ -25,6 +26,8 @@ struct AllHandlers::Services {
   registry::NoEnforcement enforcement;
   registry::Registry registry{
       registry::Context{*control, clock, {"us-east-1", account}, {}, hub, enforcement}, ca, generator};
+  CounterRegistry counters;
+  registry::FleetIndex fleet{registry.context(), directory, registry.dynamic_thing_groups, counters};
   telemetry::Recorder recorder;
   telemetry::Query telemetry{*blocks, {&recorder}};
   alarms::VerificationBook verifications{*control, clock};
@@ -43,6 +46,7 @@ struct AllHandlers::Services {
 AllHandlers::AllHandlers() : services_(std::make_unique<Services>()) {
   Services& s = *services_;
   RegisterRegistryHandlers(s.router, s.registry, {"localhost", "localhost:8443"});
+  RegisterFleetIndexHandlers(s.router, s.registry, s.fleet);
   RegisterDetectHandlers(s.router, {s.registry, s.directory, s.telemetry, s.alarms, s.verifications});
   RegisterSnsHandlers(s.router, s.topics);
   RegisterIotDataHandlers(s.router, [](const std::string&, std::string_view, int, bool) { return Status(); });

@@ -72,6 +72,13 @@ Result<DescribeThingGroupResponse> Describe(Registry& registry, const CallContex
       UnlessEmpty(std::move(group.description)), AttributePayload{std::move(group.attributes), std::nullopt}};
   response.thing_group_metadata = ThingGroupMetadata{UnlessEmpty(std::move(group.parent)),
                                                      GroupsOf(context, described.root_to_parent), group.created};
+  FW_ASSIGN(auto dynamic, registry.dynamic_thing_groups.Find(group.name));
+  if (dynamic) {
+    response.index_name = std::string(registry::kThingsIndex);
+    response.query_string = std::move(dynamic->query);
+    response.query_version = std::string(registry::kQueryVersion);
+    response.status = static_cast<DynamicGroupStatus>(dynamic->status);
+  }
   return response;
 }
 
@@ -109,7 +116,8 @@ Result<DeleteThingGroupResponse> Delete(Registry& registry, const CallContext& c
 Result<AddThingToThingGroupResponse> AddThing(Registry& registry, const CallContext& context,
                                               const AddThingToThingGroupRequest& request) {
   FW_ASSIGN(auto membership, MembershipOf(context, request));
-  FW_TRY(registry.thing_groups.AddThing(ActorOf(context), membership.first, membership.second));
+  FW_TRY(registry.thing_groups.AddThing(ActorOf(context), membership.first, membership.second,
+                                        request.override_dynamic_groups.value_or(false)));
   return AddThingToThingGroupResponse{};
 }
 
@@ -148,7 +156,8 @@ Result<UpdateThingGroupsForThingResponse> UpdateForThing(Registry& registry, con
   std::vector<std::string> none;
   FW_TRY(registry.thing_groups.UpdateForThing(ActorOf(context), ThingName(*request.thing_name),
                                               request.thing_groups_to_add.value_or(none),
-                                              request.thing_groups_to_remove.value_or(none)));
+                                              request.thing_groups_to_remove.value_or(none),
+                                              request.override_dynamic_groups.value_or(false)));
   return UpdateThingGroupsForThingResponse{};
 }
 
