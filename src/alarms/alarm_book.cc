@@ -12,9 +12,10 @@ constexpr std::string_view kHelp = "Violation events, by type.";
 
 }  // namespace
 
-AlarmBook::AlarmBook(store::Batch& batch, VerificationOf verification, CounterRegistry& counters)
+AlarmBook::AlarmBook(store::Batch& batch, VerificationOf verification, CounterRegistry& counters, Watcher watcher)
     : batch_(batch),
       verification_(std::move(verification)),
+      watcher_(std::move(watcher)),
       in_alarm_(counters.AddCounter(kFamily, kHelp, "type=\"in-alarm\"")),
       cleared_(counters.AddCounter(kFamily, kHelp, "type=\"alarm-cleared\"")),
       invalidated_(counters.AddCounter(kFamily, kHelp, "type=\"alarm-invalidated\"")),
@@ -50,11 +51,16 @@ void AlarmBook::OnViolation(const detect::Decision& decision) {
     active.start_time = event.time;
     active.last_violation_time = event.time;
     telemetry::PutActive(batch_, event.violation_id, EncodeActive(active));
+    if (watcher_) watcher_(active, true);
     active_.insert_or_assign(event.violation_id, std::move(active));
   } else {
     (event.type == model::ViolationEventType::kAlarmCleared ? cleared_ : invalidated_).Add();
     telemetry::DeleteActive(batch_, event.violation_id);
-    active_.erase(event.violation_id);
+    auto ended = active_.find(event.violation_id);
+    if (ended != active_.end()) {
+      if (watcher_) watcher_(ended->second, false);
+      active_.erase(ended);
+    }
   }
   log::Info("violation", {{"type", model::ViolationEventTypeName(event.type)},
                           {"thing", event.thing_name.value()},
@@ -76,6 +82,7 @@ void AlarmBook::OnActiveUpdated(const detect::ActiveUpdate& update) {
   found->second.last_value = *update.value;
   found->second.last_violation_time = update.time;
   telemetry::PutActive(batch_, update.violation_id, EncodeActive(found->second));
+  if (watcher_) watcher_(found->second, true);
 }
 
 void AlarmBook::OnStorm(const detect::StormUpdate& update) {

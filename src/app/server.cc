@@ -90,6 +90,19 @@ Result<std::uint32_t> ShardCount(const DataFolder& folder, const config::ServerO
 }  // namespace
 
 class Server::Impl {
+  // Tells the fleet index what the shards learn.
+  class FleetObserver final : public ingest::ThingObserver {
+   public:
+    void OnConnectivity(const model::ThingName& thing, bool connected, Timestamp since,
+                        std::string_view reason) override {
+      if (fleet != nullptr) fleet->OnConnectivity(thing, {connected, since, std::string(reason)});
+    }
+    void OnActiveViolation(const model::ActiveViolation& violation, bool active) override {
+      if (fleet != nullptr) fleet->OnViolation(violation, active);
+    }
+    registry::FleetIndex* fleet = nullptr;
+  };
+
  public:
   Impl(const DataFolder& folder, const config::ServerOptions& options) : folder_(folder), options_(options) {}
 
@@ -98,7 +111,7 @@ class Server::Impl {
     FW_TRY(OpenRegistry());
     FW_TRY(OpenNotify());
     FW_TRY(OpenPipeline());
-    FW_TRY(fleet_->Start({}));
+    FW_TRY(fleet_->Start(FleetStateNow()));
     FW_TRY(OpenApi());
     // Announced only when everything serves: others wait for this file (D33).
     announcer_ = std::thread([this] { Announce(); });
@@ -155,6 +168,7 @@ class Server::Impl {
     fleet_ = std::make_unique<registry::FleetIndex>(registry_->context(), *directory_,
                                                     registry_->dynamic_thing_groups, counters_);
     changes_.Add(*fleet_);
+    observer_.fleet = fleet_.get();
     return publisher_->Start();
   }
 
@@ -198,7 +212,7 @@ class Server::Impl {
     options.store_all = options_.telemetry_store == "all";
     options.retention.metric_days = static_cast<int>(options_.telemetry_retention_days);
     ingest::Pipeline::Parts parts{directory_.get(), publisher_.get(), topics_.get(),
-                                  verifications_.get(), &clock_, &counters_};
+                                  verifications_.get(), &clock_, &counters_, &observer_};
     FW_ASSIGN(pipeline_, ingest::Pipeline::Open(std::move(options), parts));
     publisher_->SetBarrier(pipeline_.get());
     feed_ = std::make_unique<ingest::ConfigFeed>(
@@ -206,6 +220,30 @@ class Server::Impl {
     changes_.Add(*feed_);
     alarms_ = std::make_unique<alarms::AlarmQuery>(pipeline_->blocks(), *verifications_);
     return pipeline_->Start(feed_->WholeConfiguration());
+  }
+
+  // What an index is built from beside the registry.
+  registry::FleetState FleetStateNow() {
+    registry::FleetState state;
+    state.each_connectivity = [this](const auto& tell) {
+      pipeline_->EachConnectivity([&](const model::ThingName& thing, bool connected, Timestamp since) {
+        tell(thing, registry::ThingConnectivity{connected, since, ""});
+      });
+    };
+    state.each_violation = [this](const auto& tell) {
+      std::string from;
+      while (true) {
+        auto page = alarms_->Active({}, from, 250);
+        if (!page.ok()) {
+          log::Error("violations-unread", {{"error", page.error().ToString()}});
+          return;
+        }
+        for (const auto& violation : page->items) tell(violation);
+        if (!page->next) return;
+        from = *page->next;
+      }
+    };
+    return state;
   }
 
   Status OpenApi() {
@@ -304,6 +342,7 @@ class Server::Impl {
   std::unique_ptr<registry::Directory> directory_;
   std::unique_ptr<registry::Registry> registry_;
   std::unique_ptr<registry::FleetIndex> fleet_;
+  FleetObserver observer_;
   std::unique_ptr<notify::Outbox> outbox_;
   std::unique_ptr<notify::TopicService> topics_;
   std::unique_ptr<notify::Channel> email_;

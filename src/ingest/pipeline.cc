@@ -126,6 +126,25 @@ class Pipeline::Impl {
     return report;
   }
 
+  void EachConnectivity(const ConnectivityFn& fn) const {
+    struct Entry {
+      model::ThingName name;
+      bool connected;
+      Timestamp since;
+    };
+    for (auto& shard : shards_) {
+      for (std::size_t slab = 0; slab < shard->slabs(); ++slab) {
+        std::vector<Entry> entries;
+        shard->Ask([&](Shard& s) {
+          s.EachConnectivity(slab, [&](const auto& name, bool connected, Timestamp since) {
+            entries.push_back({name, connected, since});
+          });
+        });
+        for (const Entry& entry : entries) fn(entry.name, entry.connected, entry.since);
+      }
+    }
+  }
+
   PipelineStatus status() const {
     PipelineStatus status;
     status.edges = loop_->edges();
@@ -176,6 +195,7 @@ class Pipeline::Impl {
               : std::max<std::uint32_t>(1, options_.engine.max_new_alarms_per_second / options_.shards);
       shard.admission = options_.admission;
       shard.store_all = options_.store_all;
+      shard.observer = parts_.observer;
       shards_.push_back(std::make_unique<Shard>(
           std::move(shard), *blocks_, *parts_.clock, *control_,
           [this](std::span<const notify::Publication> alerts) {
@@ -336,6 +356,7 @@ Status Pipeline::Publish(const std::string& topic, std::string_view payload, int
 }
 
 ThingReport Pipeline::Describe(std::string_view thing_name) const { return impl_->Describe(thing_name); }
+void Pipeline::EachConnectivity(const ConnectivityFn& fn) const { impl_->EachConnectivity(fn); }
 PipelineStatus Pipeline::status() const { return impl_->status(); }
 const telemetry::Query& Pipeline::query() const { return *impl_->query_; }
 const store::BlockStore& Pipeline::blocks() const { return *impl_->blocks_; }

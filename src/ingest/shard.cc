@@ -31,7 +31,11 @@ Shard::Shard(ShardOptions options, store::BlockStore& store, const Clock& clock,
       corrupt_records_(counters.AddCounter("fleetward_log_records_corrupt_total", "Log records that made no sense.")) {
   state_ = std::make_unique<telemetry::ShardState>(store_, options_.index, options_.count, SlabCallbacks(),
                                                    options_.checkpoint);
-  book_ = std::make_unique<alarms::AlarmBook>(state_->batch(), std::move(verification), counters);
+  alarms::AlarmBook::Watcher watcher;
+  if (ThingObserver* observer = options_.observer) {
+    watcher = [observer](const model::ActiveViolation& v, bool active) { observer->OnActiveViolation(v, active); };
+  }
+  book_ = std::make_unique<alarms::AlarmBook>(state_->batch(), std::move(verification), counters, std::move(watcher));
   detect::Options engine = options_.engine;
   engine.slab_count = telemetry::kSlabCount;
   engine.slab_of = telemetry::SlabOf;

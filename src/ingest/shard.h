@@ -25,6 +25,7 @@
 #include "fleetward/detect/engine.h"
 #include "fleetward/ingest/answers.h"
 #include "fleetward/ingest/record.h"
+#include "fleetward/ingest/thing_observer.h"
 #include "fleetward/ingest/thing_report.h"
 #include "fleetward/telemetry/shard_state.h"
 #include "sample_builder.h"
@@ -55,6 +56,7 @@ struct ShardOptions {
   detect::Options engine;
   detect::AdmissionOptions admission;
   bool store_all = true;                       // telemetry.store
+  ThingObserver* observer = nullptr;           // outlives the shard
   std::uint32_t max_unregistered_things = 200'000;
   // A checkpoint writes whole slabs, so one is begun when replay would take long: after four records a thing within
   // these bounds (seconds of replay; D21 allows a minute), or after the age; never more often than the interval. It takes
@@ -95,6 +97,10 @@ class Shard {
   void WantCheckpoint() { checkpoint_wanted_ = true; }
   /// For Ask.
   ThingReport Describe(const model::EntityId& entity) const;
+  /// For Ask: the registered things of one of this shard's slabs that were ever seen online.
+  void EachConnectivity(std::size_t slab,
+                        const std::function<void(const model::ThingName&, bool connected, Timestamp since)>& fn) const;
+  std::size_t slabs() const { return slab_things_.size(); }
   const detect::Engine& engine() const { return *engine_; }
   /// Last frame of each plugin start that is in the log; call before Start.
   const std::map<Id128, std::uint64_t>& edge_progress() const { return edge_progress_; }

@@ -98,6 +98,9 @@ void Shard::On(const EdgeStartRecord& r) {
     thing.connections.clear();
     thing.last_online_ms = r.time_ms;
     Touch(entity);
+    if (options_.observer && thing.registered) {
+      options_.observer->OnConnectivity(thing.name, false, FromMillis(r.time_ms), "CONNECTION_LOST");
+    }
   }
   engine_->OnAllDisconnected(FromMillis(r.time_ms));
 }
@@ -148,8 +151,20 @@ void Shard::On(const ConnectionRecord& r) {
     event.time = FromMillis(r.time_ms);
     event.open_connections = static_cast<std::uint32_t>(open.size());
     engine_->OnConnection(event);
+    if (options_.observer && thing->registered) {
+      options_.observer->OnConnectivity(thing->name, !open.empty(), event.time, open.empty() ? r.reason : "");
+    }
   }
   telemetry::PutConnectionEvent(state_->batch(), row, position_);
+}
+
+void Shard::EachConnectivity(std::size_t slab,
+                             const std::function<void(const model::ThingName&, bool, Timestamp)>& fn) const {
+  for (const model::EntityId& entity : slab_things_[slab]) {
+    auto thing = things_.find(entity);
+    if (thing == things_.end() || !thing->second.registered || thing->second.last_online_ms == 0) continue;
+    fn(thing->second.name, !thing->second.connections.empty(), FromMillis(thing->second.last_online_ms));
+  }
 }
 
 // aws:disconnect-duration in seconds, at each connect and disconnect (detect.md §2).

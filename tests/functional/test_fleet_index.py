@@ -1,7 +1,10 @@
 """The fleet index and dynamic thing groups through stock boto3."""
+import json
+
 import botocore.exceptions
 import pytest
 
+from support.device import Device
 from support.processes import wait_for
 
 
@@ -163,3 +166,39 @@ def test_survives_a_restart(fleet):
     assert iot.list_things_in_thing_group(thingGroupName="north")["things"] == ["lamp-3", "lamp-4"]
     iot.delete_dynamic_thing_group(thingGroupName="north")
     refused("ResourceNotFoundException", "north", iot.describe_thing_group, thingGroupName="north")
+
+
+def test_connectivity_and_violations(make):
+    """Both sources of the index beside the registry, and a dynamic group of what is offline."""
+    fleet = make({"detect.min_duration_seconds": 2})
+    iot = fleet.iot
+    switch_on(iot, thingConnectivityIndexingMode="STATUS", deviceDefenderIndexingMode="VIOLATIONS")
+    assert iot.describe_index(indexName="AWS_Things")["schema"] == "MULTI_INDEXING_MODE"
+    certificate = fleet.thing("talker")
+    iot.create_thing(thingName="never-seen")
+    iot.create_security_profile(securityProfileName="quiet", behaviors=[
+        {"name": "few", "metric": "aws:num-messages-sent",
+         "criteria": {"comparisonOperator": "less-than", "value": {"count": 3}, "durationSeconds": 2}}])
+    iot.attach_security_profile(securityProfileName="quiet", securityProfileTargetArn=fleet.arn("all", "registered-things"))
+    iot.create_dynamic_thing_group(thingGroupName="online", queryString="connectivity.connected:true")
+    device = Device(fleet, certificate, "talker")
+    wait_for(lambda: names(iot, "connectivity.connected:true") == ["talker"], 20, "the connection")
+    wait_for(lambda: iot.list_things_in_thing_group(thingGroupName="online")["things"] == ["talker"], 20, "the member")
+    for _ in range(10):
+        device.publish("a/b", b"x")
+    wait_for(lambda: names(iot, "deviceDefender.quiet.few.inViolation:true") == ["talker"], 30, "the violation")
+    document = iot.search_index(queryString="thingName:talker")["things"][0]
+    assert document["connectivity"]["connected"] is True and document["connectivity"]["timestamp"] > 1_700_000_000_000
+    defender = json.loads(document["deviceDefender"])
+    assert defender["violationCount"] == 1 and defender["quiet"]["few"]["metricName"] == "aws:num-messages-sent"
+    assert defender["quiet"]["few"]["lastViolationValue"]["count"] >= 3
+    wait_for(lambda: names(iot, "deviceDefender.violationCount:0") == ["talker"], 30, "the end of the violation")
+    device.close()
+    wait_for(lambda: names(iot, "connectivity.disconnectReason:CLIENT_INITIATED_DISCONNECT") == ["talker"], 20,
+             "the disconnect")
+    wait_for(lambda: iot.list_things_in_thing_group(thingGroupName="online")["things"] == [], 20, "no member")
+    fleet.stop()
+    fleet.start()
+    wait_for(lambda: fleet.iot.describe_index(indexName="AWS_Things")["indexStatus"] == "ACTIVE", 20, "the index")
+    assert names(fleet.iot, "connectivity.connected:false") == ["talker"]
+    assert names(fleet.iot, "NOT connectivity.connected:*") == ["never-seen"]

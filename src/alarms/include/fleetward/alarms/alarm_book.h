@@ -16,10 +16,12 @@ namespace fleetward::alarms {
 
 class AlarmBook final : public detect::DecisionSink {
  public:
+  /// Told of alarms that are on, with each new value, and of their end.
+  using Watcher = std::function<void(const model::ActiveViolation&, bool active)>;
   using VerificationOf = std::function<model::VerificationState(const model::ViolationId&)>;
 
   /// Rows go into `batch`, which must outlive the book. Everything written is the same again in a replay (D10).
-  AlarmBook(store::Batch& batch, VerificationOf verification, CounterRegistry& counters);
+  AlarmBook(store::Batch& batch, VerificationOf verification, CounterRegistry& counters, Watcher watcher = {});
 
   /// Reads the active violations of the things that `mine` accepts. Errors: kCorrupt, kIo.
   Status Load(const store::BlockStore& store, const std::function<bool(const model::EntityId&)>& mine);
@@ -35,6 +37,7 @@ class AlarmBook final : public detect::DecisionSink {
  private:
   store::Batch& batch_;
   VerificationOf verification_;
+  Watcher watcher_;
   std::unordered_map<model::ViolationId, model::ActiveViolation> active_;
   std::vector<notify::Publication> alerts_;
   Counter& in_alarm_;

@@ -15,6 +15,7 @@
 #include "fleetward/detect/admission.h"
 #include "fleetward/detect/config.h"
 #include "fleetward/ingest/record.h"
+#include "fleetward/ingest/thing_observer.h"
 #include "fleetward/ingest/thing_report.h"
 #include "fleetward/notify/topics.h"
 #include "fleetward/registry/directory.h"
@@ -60,6 +61,7 @@ class Pipeline final : public registry::EnforcementBarrier {
     const alarms::VerificationBook* verifications = nullptr;
     const Clock* clock = nullptr;
     CounterRegistry* counters = nullptr;
+    ThingObserver* observer = nullptr;  // may be absent; outlives the pipeline
   };
 
   /// Opens the stores and replays the log. Errors: kIo, kCorrupt, kUnavailable, kInvalidArgument (shards changed).
@@ -84,6 +86,9 @@ class Pipeline final : public registry::EnforcementBarrier {
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
 
   ThingReport Describe(std::string_view thing_name) const;
+  /// Every registered thing that was ever seen online. A shard stands still for a slab of its things at a time.
+  using ConnectivityFn = std::function<void(const model::ThingName&, bool connected, Timestamp since)>;
+  void EachConnectivity(const ConnectivityFn& fn) const;
   PipelineStatus status() const;
   const telemetry::Query& query() const;
   const store::BlockStore& blocks() const;
