@@ -4,6 +4,7 @@
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/model/json.h"
+#include "import_api.h"
 #include "version.h"
 
 namespace fleetward::app {
@@ -159,6 +160,38 @@ http::Response Provision(const LocalApiParts& parts, const api::CallContext& con
                       {"certificateId", provisioned->certificate.id.value()}});
 }
 
+http::Response Import(const LocalApiParts& parts, const api::CallContext& context, const http::Request& request) {
+  if (request.method != "POST") return Answer(405, {{"message", "use POST"}});
+  auto body = nlohmann::json::parse(request.body, nullptr, false);
+  if (!body.is_object() || !body.contains("rows") || !body["rows"].is_array() || body["rows"].size() > kMaxImportRows) {
+    return Answer(400, {{"message", "the body must be {\"rows\": [at most " + std::to_string(kMaxImportRows) + "]}"}});
+  }
+  ordered_json answer = ordered_json::array();
+  std::vector<registry::ImportRow> rows;
+  std::vector<std::size_t> places;
+  for (const auto& json : body["rows"]) {
+    answer.push_back(ordered_json::object());
+    auto row = ImportRowFromJson(json);
+    if (row.ok()) {
+      rows.push_back(std::move(*row));
+      places.push_back(answer.size() - 1);
+    } else {
+      answer.back()["error"] = row.error().message();
+    }
+  }
+  auto results = parts.importer.Import(context.principal ? context.principal->access_key_id : "-", rows);
+  if (!results.ok()) return Fault(results.error());
+  for (std::size_t i = 0; i < results->size(); ++i) {
+    const registry::ImportedRow& result = (*results)[i];
+    ordered_json& out = answer[places[i]];
+    out["thingName"] = rows[i].thing_name;
+    if (!result.error.empty()) out["error"] = result.error;
+    if (!result.certificate_id.empty()) out["certificateId"] = result.certificate_id;
+    if (!result.certificate_pem.empty()) out["certificatePem"] = result.certificate_pem;
+  }
+  return Answer(200, {{"rows", answer}});
+}
+
 }  // namespace
 
 void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
@@ -176,6 +209,10 @@ void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
   // Mails hold confirmation tokens: whoever reads them can confirm.
   router.HandleLocal(prefix("mails"), api::LocalAuth::kAdmin,
                      [parts](const api::CallContext&, const http::Request&) { return Mails(parts); });
+  router.HandleLocal(prefix("import"), api::LocalAuth::kAdmin,
+                     [parts](const api::CallContext& context, const http::Request& request) {
+                       return Import(parts, context, request);
+                     });
   router.HandleLocal(prefix("provision/"), api::LocalAuth::kAdmin,
                      [parts, at = prefix("provision/")](const api::CallContext& context, const http::Request& request) {
                        return Provision(parts, context, request, NameIn(request, at));

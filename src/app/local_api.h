@@ -7,6 +7,7 @@
 #include "fleetward/base/clock.h"
 #include "fleetward/ingest/pipeline.h"
 #include "fleetward/notify/outbox.h"
+#include "fleetward/registry/import.h"
 #include "fleetward/registry/provision.h"
 #include "fleetward/registry/registry.h"
 
@@ -17,12 +18,13 @@ struct LocalApiParts {
   ingest::Pipeline& pipeline;
   notify::Outbox& outbox;
   registry::Registry& registry;
+  registry::Importer& importer;
   const Clock& clock;
   bool mails_are_sent = false;   // notify.smtp.url is set
   Timestamp started{};
 };
 
-/// GET status, things/{name}, why/{name}?behavior=, mails; POST provision/{name}.
+/// GET status, things/{name}, why/{name}?behavior=, mails; POST provision/{name}, import.
 void RegisterLocalApi(api::Router& router, const LocalApiParts& parts);
 
 }  // namespace fleetward::app

@@ -77,6 +77,20 @@ int Main(int argc, char** argv) {
     exit_code = RunProvision(provision);
   });
 
+  ImportArguments import;
+  bool json_lines = false;
+  auto* import_command = with_data(app.add_subcommand("import", "many things at once, from CSV or lines of JSON"));
+  import_command->add_option("file", import.file, "what to read; - is standard input")->capture_default_str();
+  auto* format = import_command->add_option_group("format");
+  format->add_flag("--csv", import.csv, "a header line, then rows; attributes.NAME, lists separated by semicolons");
+  format->add_flag("--jsonl", json_lines, "one JSON object a line");
+  format->require_option(1);
+  import_command->add_option("--out", import.out, "write issued and registered certificates here, as lines of JSON");
+  import_command->callback([&] {
+    import.data = data;
+    exit_code = RunImport(import);
+  });
+
   auto* simulate = app.add_subcommand("simulate", "devices that are not there");
   simulate->require_subcommand(1);
   RogueArguments rogue;

@@ -165,6 +165,7 @@ class Server::Impl {
     quotas.thing_type_delete_delay_seconds = options_.registry_thing_type_delete_delay_seconds;
     registry_ = std::make_unique<registry::Registry>(
         registry::Context{*store_, clock_, arns, quotas, changes_, *publisher_}, *ca_, key_generator_);
+    importer_ = std::make_unique<registry::Importer>(registry_->context(), *ca_, key_generator_);
     fleet_ = std::make_unique<registry::FleetIndex>(registry_->context(), *directory_,
                                                     registry_->dynamic_thing_groups, counters_);
     changes_.Add(*fleet_);
@@ -258,7 +259,7 @@ class Server::Impl {
     router.clock = &clock_;
     router.counters = &counters_;
     router_ = std::make_unique<api::Router>(router);
-    RegisterLocalApi(*router_, {*pipeline_, *outbox_, *registry_, clock_, !options_.notify_smtp_url.empty(),
+    RegisterLocalApi(*router_, {*pipeline_, *outbox_, *registry_, *importer_, clock_, !options_.notify_smtp_url.empty(),
                                 clock_.Now()});
     std::string api_host = PublicUrl(options_);
     api_host.erase(0, api_host.find("://") + 3);
@@ -341,6 +342,7 @@ class Server::Impl {
   std::unique_ptr<registry::TrustPublisher> trust_;
   std::unique_ptr<registry::Directory> directory_;
   std::unique_ptr<registry::Registry> registry_;
+  std::unique_ptr<registry::Importer> importer_;
   std::unique_ptr<registry::FleetIndex> fleet_;
   FleetObserver observer_;
   std::unique_ptr<notify::Outbox> outbox_;

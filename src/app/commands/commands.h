@@ -32,6 +32,15 @@ struct ProvisionArguments {
 Status Provision(const ProvisionArguments& arguments);
 int RunProvision(const ProvisionArguments& arguments);
 
+struct ImportArguments {
+  std::string data;
+  std::string file = "-";   // "-": standard input
+  std::string out;          // certificates as lines of JSON; empty: none
+  bool csv = false;         // else lines of JSON
+};
+/// Exit code 1 also when rows were refused; the others are imported.
+int RunImport(const ImportArguments& arguments);
+
 struct RogueArguments {
   std::string data;                // for endpoint and CA
   std::string certificate, key;    // PEM files
