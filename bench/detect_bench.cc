@@ -41,6 +41,7 @@ class CountingSink : public detect::DecisionSink {
   void OnViolation(const detect::Decision&) override { ++events; }
   void OnActiveUpdated(const detect::ActiveUpdate&) override { ++updates; }
   void OnStorm(const detect::StormUpdate&) override {}
+  void OnDigest(const detect::WindowDigest&) override {}
   std::uint64_t events = 0, updates = 0;
 };
 

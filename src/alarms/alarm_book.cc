@@ -67,7 +67,7 @@ void AlarmBook::OnViolation(const detect::Decision& decision) {
                           {"profile", event.profile.value()},
                           {"behavior", event.behavior.name.value()},
                           {"reason", event.reason}});
-  if (decision.alert_targets == nullptr) return;
+  if (decision.alert_targets == nullptr || decision.digest) return;
   auto target = decision.alert_targets->find("SNS");
   if (target == decision.alert_targets->end()) return;
   bool ended = event.type != model::ViolationEventType::kInAlarm;
@@ -83,6 +83,20 @@ void AlarmBook::OnActiveUpdated(const detect::ActiveUpdate& update) {
   found->second.last_violation_time = update.time;
   telemetry::PutActive(batch_, update.violation_id, EncodeActive(found->second));
   if (watcher_) watcher_(found->second, true);
+}
+
+void AlarmBook::OnDigest(const detect::WindowDigest& digest) {
+  if (!leads_) return;
+  log::Info("violation-digest", {{"profile", digest.profile.value()},
+                                 {"behavior", digest.behavior.name.value()},
+                                 {"raised", digest.raised},
+                                 {"cleared", digest.cleared}});
+  auto target = digest.alert_targets->find("SNS");
+  if (target == digest.alert_targets->end()) return;
+  auto alert = notify::AlertFor(notify::Digest{digest.id, digest.profile.value(), digest.behavior, digest.window_end,
+                                               digest.raised, digest.cleared, digest.names},
+                                target->second.alert_target_arn);
+  if (alert) alerts_.push_back(std::move(*alert));
 }
 
 void AlarmBook::OnStorm(const detect::StormUpdate& update) {

@@ -62,6 +62,7 @@ http::Response StatusOf(const LocalApiParts& parts) {
   j["storeWritable"] = status.log_healthy;
   j["things"] = status.things;
   j["alarms"] = status.alarms;
+  j["digests"] = status.digests;
   j["watermark"] = TimeOrNull(FromMillis(status.watermark_ms));
   j["logPosition"] = status.log_position;
   j["logBytes"] = status.log_bytes;

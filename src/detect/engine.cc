@@ -26,12 +26,16 @@ void Engine::OnConnection(const ConnectionEvent& event) { impl_->OnConnection(ev
 void Engine::OnAllDisconnected(Timestamp time) { impl_->OnAllDisconnected(time); }
 void Engine::OnClockStep(std::int64_t step_ms, Timestamp after) { impl_->OnClockStep(step_ms, after); }
 void Engine::OnWatermark(Timestamp time) { impl_->OnWatermark(time); }
+std::vector<WindowSummary> Engine::PendingSummaries() const { return impl_->PendingSummaries(); }
+bool Engine::AwaitsSummaries() const { return impl_->AwaitsSummaries(); }
+void Engine::OnWindowSummary(const WindowSummary& merged) { impl_->OnWindowSummary(merged); }
 
 std::vector<BehaviorExplanation> Engine::Explain(const model::EntityId& entity) const {
   return impl_->Explain(entity);
 }
 bool Engine::Knows(const model::EntityId& entity) const { return impl_->Find(entity) != nullptr; }
 Timestamp Engine::watermark() const { return FromMillis(impl_->watermark_ms() == kUnset ? 0 : impl_->watermark_ms()); }
+std::vector<std::string> Engine::DigestBehaviors() const { return impl_->DigestBehaviors(); }
 EngineStats Engine::stats() const { return impl_->stats(); }
 
 std::uint32_t Engine::SlabOf(const model::EntityId& entity) const { return impl_->SlabOf(entity); }

@@ -15,6 +15,7 @@ std::uint64_t CounterOf(const CounterDeltas& deltas, BuiltinMetric metric) {
     case BuiltinMetric::kNumAuthorizationFailures: return deltas.authorization_failures;
     case BuiltinMetric::kNumConnectionAttempts: return deltas.connection_attempts;
     case BuiltinMetric::kNumDisconnects: return deltas.disconnects;
+    case BuiltinMetric::kMessageByteSize: return deltas.bytes_sent;   // statistical: the bytes of the window
     default: return 0;
   }
 }
@@ -125,8 +126,14 @@ void Engine::Impl::AddToPanes(Thing& thing, const PlanWindow& window, const Coun
   for (std::uint16_t index : window.behaviors) {
     const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     bool may = options_.early && code.to_alarm == 1 && !thing.behavior(index).in_alarm();
-    if (!may || !code.criteria.limit().IsUpper() || code.criteria.limit().Holds(sum)) continue;
     std::int64_t pane_start = time_ms - time_ms % window.layout.pane_ms;
+    if (may && thing.plan().behaviors[index].statistic >= 0) {
+      std::int64_t window_start = time_ms - time_ms % code.length_ms;
+      EarlyStatistic(thing, index, Frame(time_ms, window_start, time_ms),
+                     state.Sum((pane_start - window_start) / window.layout.pane_ms + 1));
+      continue;
+    }
+    if (!may || !code.criteria.limit().IsUpper() || code.criteria.limit().Holds(sum)) continue;
     Observation frame = Frame(time_ms, pane_start - (window.layout.panes - 1) * window.layout.pane_ms, time_ms);
     frame.verdict = Verdict::kViolating;
     frame.cause = Cause::kEarly;
@@ -236,6 +243,7 @@ void Engine::Impl::JudgeOffline(Thing& thing, std::int64_t time_ms) {
 void Engine::Impl::OnWatermark(Timestamp time) {
   std::int64_t now = ToMillis(time);
   if (now < watermark_ms_) return;
+  std::int64_t before = watermark_ms_;
   watermark_ms_ = now;
   for (Slab& slab : slabs_) {
     if (slab.boundary_ms == kUnset) slab.boundary_ms = FloorBucket(now) + BucketMs();
@@ -264,6 +272,7 @@ void Engine::Impl::OnWatermark(Timestamp time) {
       }
     }
   }
+  CloseWindows(before);
   storms_.OnWatermark(time);
 }
 
@@ -292,6 +301,7 @@ void Engine::Impl::CloseThing(Thing& thing, std::int64_t boundary_ms) {
     }
   }
   if (!thing.plan().offline.empty()) JudgeOffline(thing, boundary_ms);
+  if (!thing.plan().statistics.empty()) CloseStatistics(thing, boundary_ms);
   if (thing.alarms > 0) TimeOutAlarms(thing, boundary_ms);
 }
 
@@ -301,15 +311,22 @@ void Engine::Impl::ClosePanes(Thing& thing, const PlanWindow& window, std::int64
   std::int64_t panes = window.layout.panes;
   std::int64_t sum = state.Sum(panes);
   for (std::uint16_t index : window.behaviors) {
-    const NumericLimit& limit = thing.plan().behaviors[index].code->criteria.limit();
+    const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     BehaviorState& behavior = thing.behavior(index);
-    bool holds = limit.Holds(sum);
+    bool statistical = thing.plan().behaviors[index].statistic >= 0;
+    if (statistical && boundary_ms % code.length_ms != 0) continue;
+    const NumericLimit& limit = code.criteria.limit();
+    bool holds = statistical || limit.Holds(sum);
     if (state.seen == 0) {
       behavior.verdict = Verdict::kNotConnected;
     } else if (!state.Complete(panes) && (holds || !limit.IsUpper())) {
       if (behavior.verdict != Verdict::kUnobserved) behavior.verdict = Verdict::kWindowIncomplete;
     } else {
       Observation frame = Frame(boundary_ms, boundary_ms - panes * window.layout.pane_ms, boundary_ms);
+      if (statistical) {
+        JudgeStatistic(thing, index, frame, sum);
+        continue;
+      }
       frame.verdict = holds ? Verdict::kConforming : Verdict::kViolating;
       frame.last = static_cast<std::uint64_t>(sum);
       Datapoint(thing, index, frame, [&] { return model::MetricValue(model::Count{sum}); });
@@ -364,6 +381,7 @@ bool Engine::Impl::IsForgotten(const Thing& thing, std::int64_t boundary_ms) con
 void Engine::Impl::BreakWindows(Slab& slab) {
   if (!slab.things.empty()) slab.changed = true;
   for (Thing* thing : slab.things) {
+    LeavePopulations(*thing);
     for (const PlanWindow& window : thing->plan().buckets) {
       if (window.feed == Feed::kPanes) {
         auto& state = thing->At<PaneWindow>(window);
@@ -394,9 +412,11 @@ void Engine::Impl::OnClockStep(std::int64_t step_ms, Timestamp after) {
       thing->offline_since_ms += step_ms;
       shift(thing->last_active_s);
       for (std::size_t i = 0; i < thing->plan().behaviors.size(); ++i) shift(thing->behavior(i).last_seen_s);
+      for (const PlanStatistic& statistic : thing->plan().statistics) shift(thing->At(statistic).closed_s);
     }
   }
   watermark_ms_ = now;
+  ShiftPopulations();
 }
 
 }  // namespace fleetward::detect

@@ -34,6 +34,15 @@ std::size_t StateBytes(const PlanWindow& window) {
   return 0;
 }
 
+std::vector<std::int32_t> MatchStatistics(const Plan& from, const Plan& to, const std::vector<std::int32_t>& behaviors) {
+  std::vector<std::int32_t> match;
+  for (const PlanStatistic& statistic : to.statistics) {
+    std::int32_t old = behaviors[statistic.behavior];
+    match.push_back(old < 0 ? -1 : from.behaviors[static_cast<std::size_t>(old)].statistic);
+  }
+  return match;
+}
+
 /// `known`: the thing has never been heard of before, so its past is known to be empty.
 void StartWindows(Thing& thing, const PlanWindow& window, bool known) {
   bool seen = thing.connections > 0;
@@ -108,6 +117,7 @@ void Engine::Impl::SetThing(const ThingConfig& config, Timestamp time) {
     thing = Create(config.entity, config.name.value(), cohort);
   } else if (thing->cohort != cohort) {
     Cohort* before = thing->cohort;
+    LeavePopulations(*thing);
     auto migration = MakeMigration(*cohort, before->plan, cohort->plan);
     if (cohort->registered != before->registered) unregistered_ += cohort->registered ? -1 : 1;
     ++cohort->things;
@@ -181,6 +191,7 @@ Cohort* Engine::Impl::CohortOf(bool registered, std::vector<std::string> groups)
   cohort->registered = registered;
   cohort->groups = key.second;
   cohort->plan = PlanFor(*cohort);
+  JoinPopulations(*cohort);
   return cohorts_.emplace(std::move(key), std::move(cohort)).first->second.get();
 }
 
@@ -208,23 +219,33 @@ void Engine::Impl::Recompile() {
 /// Gives every cohort its plan anew. Things whose plan has the same signature need not be touched.
 void Engine::Impl::Replan(Timestamp time) {
   plans_.clear();
+  RefreshPopulations();
   bool any = false;
   for (auto& [key, cohort] : cohorts_) {
     auto before = std::move(cohort->plan);
     cohort->plan = PlanFor(*cohort);
     cohort->migration = MakeMigration(*cohort, std::move(before), cohort->plan);
-    any |= cohort->migration != nullptr;
+    auto populations = cohort->populations;
+    JoinPopulations(*cohort);
+    cohort->moved = !cohort->migration && populations != cohort->populations;
+    any |= cohort->migration != nullptr || cohort->moved;
   }
   if (!any) return;
   for (Slab& slab : slabs_) {
     for (std::size_t i = 0; i < slab.things.size(); ++i) {
       if (const Migration* migration = slab.things[i]->cohort->migration.get()) {
-        Migrate(slab.things[i], *migration, time);
+        LeavePopulations(*Migrate(slab.things[i], *migration, time));
+        slab.changed = true;
+      } else if (slab.things[i]->cohort->moved) {
+        LeavePopulations(*slab.things[i]);
         slab.changed = true;
       }
     }
   }
-  for (auto& [key, cohort] : cohorts_) cohort->migration.reset();
+  for (auto& [key, cohort] : cohorts_) {
+    cohort->migration.reset();
+    cohort->moved = false;
+  }
 }
 
 /// Nothing when state fits as it is.
@@ -248,6 +269,7 @@ std::unique_ptr<Migration> Engine::Impl::MakeMigration(const Cohort& cohort, std
                                                                                       : Cause::kNotTargeted;
     migration->dropped.emplace_back(static_cast<std::uint16_t>(i), cause);
   }
+  migration->statistics = MatchStatistics(*from, *to, migration->behaviors);
   migration->deltas = MatchWindows(from->deltas, to->deltas);
   migration->buckets = MatchWindows(from->buckets, to->buckets);
   migration->from = std::move(from);
@@ -264,6 +286,10 @@ Thing* Engine::Impl::Migrate(Thing* thing, const Migration& migration, Timestamp
   std::memcpy(static_cast<void*>(moved), static_cast<const void*>(thing), sizeof(Thing));
   for (std::size_t i = 0; i < to.behaviors.size(); ++i) {
     if (migration.behaviors[i] >= 0) moved->behavior(i) = thing->behavior(static_cast<std::size_t>(migration.behaviors[i]));
+  }
+  for (std::size_t i = 0; i < to.statistics.size(); ++i) {
+    if (migration.statistics[i] < 0) continue;
+    moved->At(to.statistics[i]) = thing->At(from.statistics[static_cast<std::size_t>(migration.statistics[i])]);
   }
   auto move_windows = [&](const std::vector<PlanWindow>& old_windows, const std::vector<PlanWindow>& new_windows,
                           const std::vector<std::int32_t>& match) {

@@ -40,6 +40,7 @@ Inputs MakeInputs(const PlanBehavior& behavior, const Observation& seen, const m
   inputs.elements = seen.list.elements;
   inputs.offending = seen.list.offending;
   inputs.example = ExampleOf(behavior, value, seen.list);
+  if (seen.expected) inputs.expected = *seen.expected;
   return inputs;
 }
 
@@ -71,6 +72,7 @@ Decision Engine::Impl::MakeDecision(const Thing& thing, const PlanBehavior& beha
   decision.event.time = time;
   decision.cause = cause;
   decision.registered = thing.cohort->registered;
+  decision.digest = behavior.code->digest;
   decision.alert_targets = &config.profile.alert_targets;
   return decision;
 }
@@ -111,8 +113,10 @@ void Engine::Impl::Raise(Thing& thing, std::uint16_t index, const Observation& s
   Decision decision = MakeDecision(thing, behavior, state, ViolationEventType::kInAlarm, seen.cause, time);
   decision.inputs = MakeInputs(behavior, seen, value);
   decision.event.metric_value = value;
+  if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, true, seen.cause, state.violating, behavior.code->to_alarm);
+  if (decision.digest) PopulationOf(thing, index).open_digest.Raise(thing.name());
   sink_.OnViolation(decision);
 }
 
@@ -128,8 +132,10 @@ void Engine::Impl::Clear(Thing& thing, std::uint16_t index, const Observation& s
       MakeDecision(thing, behavior, state, ViolationEventType::kAlarmCleared, seen.cause, FromMillis(seen.time_ms));
   decision.inputs = MakeInputs(behavior, seen, value);
   decision.event.metric_value = value;
+  if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, false, seen.cause, state.conforming, behavior.code->to_clear);
+  if (decision.digest) ++PopulationOf(thing, index).open_digest.cleared;
   sink_.OnViolation(decision);
 }
 

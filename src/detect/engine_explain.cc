@@ -68,8 +68,22 @@ std::vector<BehaviorExplanation> Engine::Impl::Explain(const model::EntityId& en
     const auto& state = thing->At<PaneWindow>(window);
     for (std::uint16_t index : window.behaviors) all[index].covered_ms = state.known * window.layout.pane_ms;
   }
+  for (const PlanStatistic& statistic : plan.statistics) {
+    std::int64_t now = std::max(watermark_ms_, std::int64_t{thing->At(statistic).closed_s} * 1000);
+    all[statistic.behavior].expected = ExpectationOf(*thing, statistic.behavior, now);
+  }
   for (std::size_t i = 0; i < all.size(); ++i) all[i].why = VerdictReason(plan.behaviors[i], all[i]);
   return all;
+}
+
+std::vector<std::string> Engine::Impl::DigestBehaviors() const {
+  std::vector<std::string> names;
+  for (const auto& [name, profile] : profiles_) {
+    for (std::size_t i = 0; i < profile->behaviors.size(); ++i) {
+      if (profile->behaviors[i].digest) names.push_back(name + "/" + profile->config.profile.behaviors[i].name.value());
+    }
+  }
+  return names;
 }
 
 EngineStats Engine::Impl::stats() const {

@@ -1,5 +1,6 @@
 // The engine's inside. Its parts: engine_config.cc (profiles, things, plans), engine_reports.cc (device-side metrics),
-// engine_buckets.cc (cloud-side metrics, time), engine_decide.cc (datapoints to decisions), engine_explain.cc,
+// engine_buckets.cc (cloud-side metrics, time), engine_decide.cc (datapoints to decisions), engine_statistics.cc
+// (statistical behaviors), engine_explain.cc,
 // engine_state.cc (checkpoints).
 #pragma once
 
@@ -62,6 +63,26 @@ struct Observation {
   std::int64_t window_start_ms = 0, window_end_ms = 0, covered_ms = 0;
   bool scaled = false;
   ListFinding list;
+  const Expectation* expected = nullptr;       // statistical and ML behaviors
+};
+
+/// A numeric value of a metric: a count, or a custom number.
+class NumericValue {
+ public:
+  NumericValue(std::int64_t count) : count_(count) {}
+  NumericValue(double number) : is_number_(true), number_(number) {}
+  bool negative() const { return is_number_ ? number_ < 0 : count_ < 0; }
+  ValueKey key() const { return is_number_ ? KeyOf(number_) : KeyOf(count_); }
+  /// For BehaviorState::last.
+  std::uint64_t last() const {
+    return is_number_ ? std::bit_cast<std::uint64_t>(number_) : static_cast<std::uint64_t>(count_);
+  }
+  bool Satisfies(const NumericLimit& limit) const { return is_number_ ? limit.Holds(number_) : limit.Holds(count_); }
+
+ private:
+  bool is_number_ = false;
+  std::int64_t count_ = 0;
+  double number_ = 0;
 };
 
 /// The port or IPv4 address that a ListSummary keeps of what was on the wrong side, as text; or empty.
@@ -90,9 +111,15 @@ class Engine::Impl {
   void OnClockStep(std::int64_t step_ms, Timestamp after);
   void OnWatermark(Timestamp time);
 
+  // engine_statistics.cc
+  std::vector<WindowSummary> PendingSummaries() const;
+  bool AwaitsSummaries() const;
+  void OnWindowSummary(const WindowSummary& merged);
+
   // engine_explain.cc
   std::vector<BehaviorExplanation> Explain(const model::EntityId& entity) const;
   EngineStats stats() const;
+  std::vector<std::string> DigestBehaviors() const;
 
   // engine_state.cc
   std::uint32_t SlabOf(const model::EntityId& entity) const;
@@ -124,6 +151,9 @@ class Engine::Impl {
                                            std::shared_ptr<const Plan> to) const;
   Thing* Migrate(Thing* thing, const Migration& migration, Timestamp time);
   void Release(Cohort* cohort);
+  void RefreshPopulations();
+  void JoinPopulations(Cohort& cohort);
+  void LeavePopulations(Thing& thing);
 
   // engine_reports.cc
   void JudgeReport(Thing& thing, const ReportEvent& event);
@@ -154,6 +184,18 @@ class Engine::Impl {
   std::int64_t FloorBucket(std::int64_t ms) const;
   Slab& SlabFor(const Thing& thing) { return slabs_[thing.slab]; }
 
+  // engine_statistics.cc
+  Population& PopulationOf(const Thing& thing, std::uint16_t index) const;
+  /// The limit for this thing at this moment; nothing when none is decided (and why).
+  std::optional<NumericLimit> LimitOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms,
+                                      Verdict* why_not = nullptr) const;
+  void JudgeStatistic(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value);
+  void EarlyStatistic(Thing& thing, std::uint16_t index, Observation seen, std::int64_t sum);
+  void CloseStatistics(Thing& thing, std::int64_t boundary_ms);
+  void CloseWindows(std::int64_t before_ms);
+  void ShiftPopulations();
+  std::optional<Expectation> ExpectationOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms) const;
+
   // engine_state.cc
   Status ReadSlab(std::uint32_t slab, std::string_view bytes);
   Status ReadThing(ByteReader& in, std::uint32_t slab,
@@ -181,6 +223,7 @@ class Engine::Impl {
   std::map<std::string, std::shared_ptr<const CompiledProfile>> profiles_;
   std::map<std::vector<std::string>, std::shared_ptr<const Plan>> plans_;   // by names of profiles
   std::map<std::pair<bool, std::vector<std::string>>, std::unique_ptr<Cohort>> cohorts_;
+  Populations populations_;
   ThingTable table_;
   std::vector<Slab> slabs_;
   std::int64_t watermark_ms_ = kUnset;

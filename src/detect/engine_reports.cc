@@ -67,6 +67,10 @@ void Engine::Impl::JudgeReport(Thing& thing, const ReportEvent& event) {
   for (std::uint16_t index : plan.counts) {
     const CompiledBehavior& code = *plan.behaviors[index].code;
     if (auto count = report::CountOf(report, code.metric)) {
+      if (plan.behaviors[index].statistic >= 0) {
+        JudgeStatistic(thing, index, AtOnce(time_ms, true, 0), *count);
+        continue;
+      }
       Datapoint(thing, index, AtOnce(time_ms, code.criteria.limit().Holds(*count), static_cast<std::uint64_t>(*count)),
                 [&] { return model::MetricValue(model::Count{*count}); });
     }
@@ -120,6 +124,10 @@ void Engine::Impl::JudgeCustom(Thing& thing, const Plan::Custom& custom, const r
       }
       default: {
         double number = value.number();
+        if (plan.behaviors[index].statistic >= 0) {
+          JudgeStatistic(thing, index, AtOnce(time_ms, true, 0), number);
+          break;
+        }
         Datapoint(thing, index, AtOnce(time_ms, criteria.limit().Holds(number), std::bit_cast<std::uint64_t>(number)),
                   make);
       }
@@ -157,6 +165,10 @@ void Engine::Impl::CloseDelta(Thing& thing, const PlanWindow& window, const Delt
     seen.window_start_ms = time_ms - closed.covered_ms;
     seen.covered_ms = closed.covered_ms;
     seen.scaled = closed.scaled;
+    if (thing.plan().behaviors[index].statistic >= 0) {
+      JudgeStatistic(thing, index, seen, closed.value);
+      continue;
+    }
     Datapoint(thing, index, seen, [&] { return model::MetricValue(model::Count{closed.value}); });
   }
 }
@@ -171,6 +183,13 @@ void Engine::Impl::EarlyDelta(Thing& thing, const PlanWindow& window, const Delt
     }
     const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     bool may = options_.early && code.to_alarm == 1 && !behavior.in_alarm();
+    if (may && thing.plan().behaviors[index].statistic >= 0) {
+      Observation seen = AtOnce(time_ms, false, 0);
+      seen.window_start_ms = time_ms - state.covered_ms;
+      seen.covered_ms = state.covered_ms;
+      EarlyStatistic(thing, index, seen, state.sum);
+      continue;
+    }
     if (!may || !code.criteria.limit().IsUpper() || code.criteria.limit().Holds(state.sum)) continue;
     Observation seen = AtOnce(time_ms, false, static_cast<std::uint64_t>(state.sum));
     seen.cause = Cause::kEarly;

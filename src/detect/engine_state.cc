@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kSlabVersion = 1;
 constexpr std::uint8_t kConfigVersion = 1;
-constexpr std::uint8_t kCursorVersion = 1;
+constexpr std::uint8_t kCursorVersion = 2;
 
 Error Corrupt(std::string_view what) { return Error(Code::kCorrupt, "engine state: " + std::string(what)); }
 
@@ -323,6 +323,15 @@ std::string Engine::Impl::SaveCursor() const {
   out.U8(watermark_ms_ != kUnset);
   out.SignedVarint(watermark_ms_ == kUnset ? 0 : watermark_ms_);
   storms_.Save(out);
+  out.Varint(populations_.size());
+  for (const auto& [key, population] : populations_) {
+    out.Bytes(key.profile);
+    out.Bytes(key.behavior);
+    out.SignedVarint(key.definition_version);
+    out.U8(static_cast<std::uint8_t>(key.target.kind));
+    out.Bytes(key.target.group.value());
+    population.Save(out);
+  }
   return bytes;
 }
 
@@ -331,7 +340,19 @@ Status Engine::Impl::LoadCursor(std::string_view bytes) {
   if (in.U8() != kCursorVersion) return Corrupt("unknown version of the cursor");
   bool known = in.U8() != 0;
   std::int64_t watermark_ms = in.SignedVarint();
-  if (!storms_.Load(in) || !in.AtEnd()) return Corrupt("cursor");
+  if (!storms_.Load(in)) return Corrupt("cursor");
+  for (std::uint64_t n = in.Varint(); n > 0 && in.ok(); --n) {
+    PopulationKey key;
+    key.profile = in.Bytes();
+    key.behavior = in.Bytes();
+    key.definition_version = in.SignedVarint();
+    key.target.kind = static_cast<model::ProfileTarget::Kind>(in.U8());
+    key.target.group = model::ThingGroupName(in.Bytes());
+    auto at = populations_.find(key);
+    Population unknown;
+    if (!(at == populations_.end() ? unknown : at->second).Load(in)) return Corrupt("cursor");
+  }
+  if (!in.ok() || !in.AtEnd()) return Corrupt("cursor");
   watermark_ms_ = known ? watermark_ms : kUnset;
   return {};
 }

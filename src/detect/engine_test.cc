@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <random>
+#include <set>
 
 #include "fleetward/detect/admission.h"
 #include "fleetward/detect/config_codec.h"
 #include "fleetward/model/json.h"
+#include "statistical/threshold.h"
 #include "testing/support.h"
 
 namespace fleetward::detect {
@@ -47,7 +49,10 @@ constexpr char kMixed[] = R"(
 {"name":"recv","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"value":{"count":2}}},
 {"name":"size","metric":"aws:message-byte-size","criteria":{"comparisonOperator":"less-than","value":{"count":90}}},
 {"name":"src","metric":"aws:source-ip-address","criteria":{"comparisonOperator":"not-in-cidr-set","value":{"cidrs":["10.0.0.3"]}}},
-{"name":"off","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than","value":{"count":6}}})";
+{"name":"off","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than","value":{"count":6}}},
+{"name":"p90","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than-equals","durationSeconds":300,"statisticalThreshold":{"statistic":"p90"}}},
+{"name":"p10","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"greater-than","durationSeconds":600,"statisticalThreshold":{"statistic":"p10"},"consecutiveDatapointsToAlarm":2}},
+{"name":"most","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"statisticalThreshold":{"statistic":"p99"}}})";
 
 void ReportPorts(Engine& engine, const char* thing, std::int64_t second, std::vector<std::uint16_t> ports) {
   report::MetricReport report;
@@ -191,8 +196,8 @@ TEST(NextDefinitionVersions, ChangesOnlyWithTheDefinition) {
   after.behaviors[1].criteria->consecutive_datapoints_to_alarm = 3;
   after.behaviors[2].name = model::BehaviorName("renamed");
   std::swap(after.behaviors[3], after.behaviors[4]);
-  EXPECT_EQ(NextDefinitionVersions(before, {1, 2, 3, 4, 4, 3, 2, 1}, after),
-            (std::vector<std::int64_t>{1, 5, 5, 4, 4, 3, 2, 1}));
+  EXPECT_EQ(NextDefinitionVersions(before, {1, 2, 3, 4, 4, 3, 2, 1, 1, 1, 2}, after),
+            (std::vector<std::int64_t>{1, 5, 5, 4, 4, 3, 2, 1, 1, 1, 2}));
 }
 
 TEST(Engine, CapsUnregisteredNames) {
@@ -318,11 +323,25 @@ TEST(Engine, SameDecisionsWhateverTheShards) {
       for (std::uint32_t i = 0; i < shards; ++i) {
         if (IsGlobal(event) || i == owner) Give(*engines[i], event);
       }
+      if (event.kind != RandomEvent::kWatermark) continue;
+      std::vector<Engine*> all;
+      for (const auto& engine : engines) all.push_back(engine.get());
+      Exchange(all);
     }
+    // Every shard is told a digest; one of them sends it.
+    std::sort(sink.lines.begin(), sink.lines.end());
+    auto digests = std::partition(sink.lines.begin(), sink.lines.end(),
+                                  [](const std::string& line) { return !line.starts_with("digest"); });
+    std::sort(digests, sink.lines.end());
+    sink.lines.erase(std::unique(digests, sink.lines.end()), sink.lines.end());
     by_shards[shards == 4] = Sorted(sink.lines);
   }
   EXPECT_GT(by_shards[0].size(), 5000u);
   EXPECT_EQ(by_shards[0], by_shards[1]);
+  for (const char* what : {"in-alarm t1 A/p90", "in-alarm t1 A/p10", "digest A/most"}) {
+    EXPECT_TRUE(std::any_of(by_shards[0].begin(), by_shards[0].end(),
+                            [&](const std::string& line) { return line.starts_with(what); })) << what;
+  }
 }
 
 TEST(Engine, SameDecisionsAfterFuzzyRestart) {
@@ -332,7 +351,18 @@ TEST(Engine, SameDecisionsAfterFuzzyRestart) {
   RecordingSink straight;
   Engine whole(options, straight);
   whole.SetProfile(Profile("A", kMixed), At(0));
-  for (const RandomEvent& event : events) Give(whole, event);
+  // The sums of windows are in the log, behind the watermark that closed them.
+  std::vector<std::vector<WindowSummary>> summaries(events.size());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    Give(whole, events[i]);
+    if (events[i].kind != RandomEvent::kWatermark) continue;
+    Engine* one = &whole;
+    summaries[i] = Exchange(std::span(&one, 1));
+  }
+  auto replay = [&](Engine& engine, std::size_t i) {
+    Give(engine, events[i]);
+    for (const WindowSummary& summary : summaries[i]) engine.OnWindowSummary(summary);
+  };
   EXPECT_GT(straight.storms.size(), 10u);
 
   // Slabs are saved at different positions, some long before the "crash" at 20,000, as a checkpointer does.
@@ -345,7 +375,7 @@ TEST(Engine, SameDecisionsAfterFuzzyRestart) {
   constexpr std::size_t kOldest = 15'000, kCrash = 20'000;
   for (std::size_t i = 0; i < kCrash; ++i) {
     crashed.SetPosition(i + 1);
-    Give(crashed, events[i]);
+    replay(crashed, i);
     if (i + 1 == kOldest) {
       crashed.ForgetRaises(i + 1);
       config = crashed.SaveConfig();
@@ -371,7 +401,7 @@ TEST(Engine, SameDecisionsAfterFuzzyRestart) {
       ASSERT_TRUE(restored.LoadSlab(slab, saved[slab]).ok());
     }
     restored.SetPosition(i + 1);
-    if (IsGlobal(events[i]) || position[restored.SlabOf(EntityOf(events[i].thing))] <= i) Give(restored, events[i]);
+    if (IsGlobal(events[i]) || position[restored.SlabOf(EntityOf(events[i].thing))] <= i) replay(restored, i);
   }
   // What the restored engine says again was said before the crash; everything from the crash on is the same.
   auto known = Sorted(straight.lines);
@@ -383,6 +413,59 @@ TEST(Engine, SameDecisionsAfterFuzzyRestart) {
     EXPECT_EQ(a, b) << slab;
   }
   EXPECT_EQ(whole.SaveCursor(), restored.SaveCursor());
+}
+
+TEST(Summary, IsTheSameInAnyOrderAndSplit) {
+  std::mt19937 random(5);
+  for (std::size_t distinct : {50u, 4096u, 5000u, 40'000u}) {
+    for (bool numbers : {false, true}) {
+      std::vector<ValueKey> keys;
+      for (std::size_t i = 0; i < distinct * 2; ++i) {
+        auto count = static_cast<std::int64_t>(random() % distinct * 7);
+        keys.push_back(numbers ? KeyOf(static_cast<double>(count) / 3) : KeyOf(count));
+      }
+      Summary whole(numbers), parts[3] = {Summary(numbers), Summary(numbers), Summary(numbers)}, extra(numbers);
+      for (ValueKey key : keys) whole.Add(key);
+      std::shuffle(keys.begin(), keys.end(), random);
+      for (std::size_t i = 0; i < keys.size(); ++i) parts[i % 3].Add(keys[i]);
+      parts[2].Merge(parts[0]);
+      parts[2].Merge(parts[1]);
+      std::string a, b;
+      ByteWriter wa(a), wb(b);
+      whole.Save(wa);
+      parts[2].Save(wb);
+      EXPECT_EQ(a, b) << distinct;
+      EXPECT_EQ(whole.exact(), std::set<ValueKey>(keys.begin(), keys.end()).size() <= Summary::kMaxExact);
+      Summary loaded;
+      ByteReader in(a);
+      ASSERT_TRUE(loaded.Load(in) && in.AtEnd());
+      EXPECT_EQ(loaded.Sorted(), whole.Sorted());
+      EXPECT_EQ(loaded.count(), keys.size());
+      for (std::size_t cut = 0; cut < a.size(); cut += 1 + a.size() / 300) {
+        ByteReader short_in(std::string_view(a).substr(0, cut));
+        EXPECT_FALSE(Summary().Load(short_in));
+      }
+      // Percentiles of the others, against sorting them.
+      std::sort(keys.begin(), keys.end());
+      for (const char* statistic : {"p0", "p0.01", "p1", "p10", "p50", "p90", "p99.99", "p100"}) {
+        std::int32_t percentile = *ParsePercentile(statistic);
+        Threshold upper(whole, percentile, true), lower(whole, percentile, false);
+        for (int i = 0; i < 20; ++i) {
+          std::size_t own = random() % keys.size();
+          std::vector<ValueKey> others = keys;
+          others.erase(others.begin() + static_cast<std::ptrdiff_t>(own));
+          auto rank = std::max<std::size_t>((others.size() * static_cast<std::size_t>(percentile) + 9999) / 10000, 1);
+          ValueKey exact = others[rank - 1];
+          EXPECT_EQ(upper.Others(keys[own]), others.size());
+          auto value = [&](ValueKey key) { return numbers ? NumberOf(key) : static_cast<double>(key); };
+          EXPECT_GE(value(upper.Of(keys[own])), value(exact)) << statistic;
+          EXPECT_LE(value(lower.Of(keys[own])), value(exact)) << statistic;
+          EXPECT_LE(value(upper.Of(keys[own])), value(exact) * (whole.exact() ? 1.0 : 1.01)) << statistic;
+          EXPECT_GE(value(lower.Of(keys[own])), value(exact) / (whole.exact() ? 1.0 : 1.01)) << statistic;
+        }
+      }
+    }
+  }
 }
 
 TEST(Engine, NamesChangedSlabs) {

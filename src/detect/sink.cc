@@ -22,6 +22,8 @@ std::string_view VerdictName(Verdict verdict) {
     case Verdict::kNoAddress: return "no address";
     case Verdict::kNotJudged: return "not judged";
     case Verdict::kUnobserved: return "unobserved";
+    case Verdict::kTooFew: return "too few";
+    case Verdict::kNegativeValues: return "negative values";
   }
   return "";
 }

@@ -34,7 +34,8 @@ EdgeLoop::EdgeLoop(bus::FrameListener& listener, store::EventLog& log, FrameConv
 
 EdgeLoop::~EdgeLoop() { Stop(); }
 
-void EdgeLoop::Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms) {
+void EdgeLoop::Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms, std::int32_t bucket_seconds) {
+  bucket_ms_ = std::int64_t{bucket_seconds} * 1000;
   progress_ = std::move(progress);
   watermark_ms_ = watermark_ms;
   thread_ = std::thread([this] {
@@ -66,6 +67,8 @@ bool EdgeLoop::WaitApplied(std::uint64_t version, std::chrono::milliseconds at_m
 }
 
 void EdgeLoop::Run() {
+  // The last run may have ended between a watermark and the sums of the windows it closed.
+  if (!ExchangeSummaries()) return;
   while (!stopping_) {
     std::int64_t before = clock_.MonotonicMillis();
     auto polled = listener_.Poll(kPoll);
@@ -80,11 +83,34 @@ void EdgeLoop::Run() {
     for (const bus::EdgeBatch& batch : *polled) Take(batch);
     AdvanceWatermark(waited, polled->empty());
     if (batch_->size() > 0 && !MakeDurable()) return;
+    if (bucket_ended_ && !statistical_profiles_.empty() && !ExchangeSummaries()) return;
+    bucket_ended_ = false;
     PublishApplied();
   }
 }
 
+// Statistical thresholds need all things' values, which live in several shards. Waiting here puts the sums right behind
+// the watermark that closed the windows, before any later event: the log decides alike whatever the shards. The wait is
+// what the shards need to apply the last batch and close the buckets; meanwhile edges keep their frames.
+bool EdgeLoop::ExchangeSummaries() {
+  auto summaries = callbacks_.window_summaries();
+  if (!summaries || summaries->empty()) return true;
+  batch_ = std::make_shared<LogBatch>();
+  for (detect::WindowSummary& summary : *summaries) Emit(WindowSummaryRecord{std::move(summary)});
+  return MakeDurable();
+}
+
 void EdgeLoop::Emit(const Record& record) {
+  if (auto* set = std::get_if<ProfileSetRecord>(&record)) {
+    const std::string& name = set->config.profile.name.value();
+    if (detect::IsStatistical(set->config.profile)) {
+      statistical_profiles_.insert(name);
+    } else {
+      statistical_profiles_.erase(name);
+    }
+  } else if (auto* removed = std::get_if<ProfileRemovedRecord>(&record)) {
+    statistical_profiles_.erase(removed->name.value());
+  }
   scratch_.clear();
   EncodeLogRecord(record, scratch_);
   batch_->Add(scratch_);
@@ -169,6 +195,7 @@ void EdgeLoop::AdvanceWatermark(std::int64_t waited_ms, bool idle) {
     least = now;
   }
   if (least <= watermark_ms_) return;
+  bucket_ended_ = least / bucket_ms_ != watermark_ms_ / bucket_ms_;
   watermark_ms_ = least;
   Emit(WatermarkRecord{least});
 }

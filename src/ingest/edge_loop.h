@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,14 +29,17 @@ class EdgeLoop {
   struct Callbacks {
     std::function<void(std::shared_ptr<const LogBatch>)> deliver;  // durable records, in order
     std::function<void()> reload;                                  // an edge asks for the whole policy file
+    /// The sums of the windows that the last watermark closed, over all shards, which have applied all that was
+    /// delivered. Nothing when a shard does not answer any more.
+    std::function<std::optional<std::vector<detect::WindowSummary>>()> window_summaries;
   };
 
   EdgeLoop(bus::FrameListener& listener, store::EventLog& log, FrameConverter& converter, const Clock& clock,
            Callbacks callbacks, CounterRegistry& counters);
   ~EdgeLoop();
 
-  /// `progress`: last frame of each plugin start that the log holds. `watermark_ms`: the last one in the log.
-  void Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms);
+  /// `bucket_seconds`: length of the buckets that windows consist of. `progress`: last frame of each plugin start that the log holds. `watermark_ms`: the last one in the log.
+  void Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms, std::int32_t bucket_seconds);
   void Stop();
 
   void Configure(std::vector<Record> records);
@@ -59,6 +64,7 @@ class EdgeLoop {
   void AdvanceWatermark(std::int64_t waited_ms, bool idle);
   void Emit(const Record& record);
   bool MakeDurable();
+  bool ExchangeSummaries();
   void PublishApplied();
 
   bus::FrameListener& listener_;
@@ -73,6 +79,9 @@ class EdgeLoop {
   std::map<Id128, std::uint64_t> progress_;
   std::int64_t watermark_ms_ = 0;
   std::int64_t without_edge_ms_ = 0;
+  std::int64_t bucket_ms_ = 300'000;
+  std::set<std::string> statistical_profiles_;
+  bool bucket_ended_ = false;   // by the watermark of this round
   std::shared_ptr<LogBatch> batch_;
   std::string scratch_;
 

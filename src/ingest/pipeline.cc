@@ -71,6 +71,7 @@ class Pipeline::Impl {
       for (auto& shard : shards_) shard->Post(batch);
     };
     callbacks.reload = [this] { SendWholePolicy(); };
+    callbacks.window_summaries = [this] { return CollectSummaries(); };
     loop_ = std::make_unique<EdgeLoop>(*listener_, *log_, *converter_, *parts_.clock, std::move(callbacks),
                                        *parts_.counters);
     std::vector<Record> records;
@@ -79,7 +80,7 @@ class Pipeline::Impl {
     records.emplace_back(ConfigEndRecord{});
     loop_->Configure(std::move(records));
     for (auto& shard : shards_) shard->Start();
-    loop_->Start(shards_[0]->edge_progress(), watermark_ms_);
+    loop_->Start(shards_[0]->edge_progress(), watermark_ms_, options_.engine.bucket_seconds);
     std::vector<const telemetry::Recorder*> recorders;
     for (auto& shard : shards_) recorders.push_back(&shard->recorder());
     query_ = std::make_unique<telemetry::Query>(*blocks_, std::move(recorders));
@@ -157,6 +158,7 @@ class Pipeline::Impl {
         detect::EngineStats stats = s.engine().stats();
         status.things += stats.things;
         status.alarms += stats.alarms;
+        status.digests = s.engine().DigestBehaviors();
         status.watermark_ms = std::max(status.watermark_ms, ToMillis(s.engine().watermark()));
       });
     }
@@ -211,6 +213,20 @@ class Pipeline::Impl {
           },
           [this](const model::ViolationId& id) { return parts_.verifications->Get(id).state; }, *parts_.counters));
     }
+  }
+
+  std::optional<std::vector<detect::WindowSummary>> CollectSummaries() {
+    std::vector<detect::WindowSummary> parts;
+    for (auto& shard : shards_) {
+      bool answered = shard->Ask([&](Shard& s) {
+        for (detect::WindowSummary& part : s.engine().PendingSummaries()) parts.push_back(std::move(part));
+      });
+      if (!answered) return std::nullopt;
+    }
+    auto merged = detect::MergeWindowSummaries(parts);
+    if (merged.ok()) return std::move(*merged);
+    log::Error("window-summaries-unmerged", {{"error", merged.error().ToString()}});
+    return std::nullopt;
   }
 
   Status Replay(store::LogPosition from) {

@@ -68,6 +68,17 @@ class Encoder {
     w_.SignedVarint(r.time_ms);
     w_.Varint(r.reports);
   }
+  void operator()(const WindowSummaryRecord& r) {
+    Begin(RecordType::kWindowSummary);
+    const detect::PopulationKey& key = r.summary.population;
+    w_.SignedVarint(r.summary.end_ms);
+    w_.Bytes(key.profile);
+    w_.Bytes(key.behavior);
+    w_.SignedVarint(key.definition_version);
+    w_.U8(static_cast<std::uint8_t>(key.target.kind));
+    w_.Bytes(key.target.group.value());
+    w_.Raw(r.summary.bytes);
+  }
   void operator()(const ProfileSetRecord& r) {
     Begin(RecordType::kProfileSet);
     w_.SignedVarint(r.time_ms);
@@ -184,6 +195,21 @@ Result<Record> ReadConnection(ByteReader& r) {
   return Record(record);
 }
 
+Result<Record> ReadWindowSummary(ByteReader& r) {
+  WindowSummaryRecord record;
+  detect::PopulationKey& key = record.summary.population;
+  record.summary.end_ms = r.SignedVarint();
+  key.profile = r.Bytes();
+  key.behavior = r.Bytes();
+  key.definition_version = r.SignedVarint();
+  std::uint8_t kind = r.U8();
+  if (kind > static_cast<std::uint8_t>(model::ProfileTarget::Kind::kThingGroup)) return Corrupt("unknown target");
+  key.target.kind = static_cast<model::ProfileTarget::Kind>(kind);
+  key.target.group = model::ThingGroupName(r.Bytes());
+  record.summary.bytes = r.Raw(r.remaining());
+  return Record(std::move(record));
+}
+
 Result<Record> ReadProfileSet(ByteReader& r) {
   ProfileSetRecord record;
   record.time_ms = r.SignedVarint();
@@ -256,6 +282,7 @@ Result<Record> ReadBody(RecordType type, ByteReader& r) {
       record.reports = r.Varint();
       return Record(record);
     }
+    case RecordType::kWindowSummary: return ReadWindowSummary(r);
     case RecordType::kProfileSet: return ReadProfileSet(r);
     case RecordType::kProfileRemoved: {
       ProfileRemovedRecord record;

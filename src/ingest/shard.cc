@@ -36,6 +36,7 @@ Shard::Shard(ShardOptions options, store::BlockStore& store, const Clock& clock,
     watcher = [observer](const model::ActiveViolation& v, bool active) { observer->OnActiveViolation(v, active); };
   }
   book_ = std::make_unique<alarms::AlarmBook>(state_->batch(), std::move(verification), counters, std::move(watcher));
+  book_->set_leads(options_.index == 0);
   detect::Options engine = options_.engine;
   engine.slab_count = telemetry::kSlabCount;
   engine.slab_of = telemetry::SlabOf;
@@ -74,11 +75,11 @@ void Shard::Stop() {
   thread_.join();
 }
 
-void Shard::Ask(const std::function<void(Shard&)>& fn) {
+bool Shard::Ask(const std::function<void(Shard&)>& fn) {
   std::promise<void> done;
   {
     std::lock_guard lock(mutex_);
-    if (stopping_ || !thread_.joinable()) return;
+    if (stopping_ || !thread_.joinable()) return false;
     questions_.push_back([&] {
       fn(*this);
       done.set_value();
@@ -86,6 +87,7 @@ void Shard::Ask(const std::function<void(Shard&)>& fn) {
     wake_.notify_one();
   }
   done.get_future().wait();
+  return true;
 }
 
 void Shard::Run() {

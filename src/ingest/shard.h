@@ -92,7 +92,8 @@ class Shard {
   void Stop();
 
   /// Runs `fn` on the shard's thread and waits for it.
-  void Ask(const std::function<void(Shard&)>& fn);
+  /// False: the thread has ended, and `fn` did not run.
+  bool Ask(const std::function<void(Shard&)>& fn);
   /// The log needs space: checkpoint as soon as the interval allows. Any thread; does not wait.
   void WantCheckpoint() { checkpoint_wanted_ = true; }
   /// For Ask.
@@ -123,6 +124,7 @@ class Shard {
   void On(const EdgeStartRecord& r);
   void On(const EdgeProgressRecord& r);
   void On(const DroppedRecord& r);
+  void On(const WindowSummaryRecord& r);
   void On(const ProfileSetRecord& r);
   void On(const ProfileRemovedRecord& r);
   void On(const CustomMetricSetRecord& r);

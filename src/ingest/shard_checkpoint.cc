@@ -33,7 +33,7 @@ void Shard::BeginCheckpointIfDue() {
   const telemetry::Checkpointer& checkpointer = state_->checkpointer();
   std::int64_t now = clock_.MonotonicMillis();
   // While the registry is compared, the shard knows things that no slab and no row would tell.
-  if (checkpointer.active() || reconciling_ || now < next_checkpoint_ms_) return;
+  if (checkpointer.active() || reconciling_ || engine_->AwaitsSummaries() || now < next_checkpoint_ms_) return;
   std::uint64_t records =
       std::clamp<std::uint64_t>(things_.size() * 4, options_.min_checkpoint_records, options_.max_checkpoint_records);
   bool due = applied_ - checkpointer.finished_position() >= records ||
@@ -52,7 +52,9 @@ void Shard::BeginCheckpoint() {
 }
 
 telemetry::Pace Shard::CheckpointPace() const {
-  if (replaying_ || reconciling_) return telemetry::Pace::kPaused;
+  // Nor must a slab that has closed a window be saved before the window's sum is in the log: a replay could not make its
+  // part again.
+  if (replaying_ || reconciling_ || engine_->AwaitsSummaries()) return telemetry::Pace::kPaused;
   bool late = applied_ - state_->checkpointer().finished_position() > 2 * options_.max_checkpoint_records;
   return late || checkpoint_wanted_ ? telemetry::Pace::kUrgent : telemetry::Pace::kSteady;
 }

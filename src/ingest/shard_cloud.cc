@@ -74,6 +74,8 @@ void Shard::CloseBucket(const model::EntityId& entity, ThingState& thing) {
   Touch(entity);
 }
 
+void Shard::On(const WindowSummaryRecord& r) { engine_->OnWindowSummary(r.summary); }
+
 void Shard::On(const WatermarkRecord& r) {
   watermark_ms_ = std::max(watermark_ms_, r.time_ms);
   engine_->OnWatermark(FromMillis(r.time_ms));

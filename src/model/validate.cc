@@ -236,6 +236,38 @@ std::vector<std::string> ValidateBehaviors(std::span<const Behavior> behaviors, 
   return errors;
 }
 
+bool ViolatedByMost(const BehaviorCriteria& criteria) {
+  using enum ComparisonOperator;
+  if (!criteria.statistic || !criteria.comparison_operator) return false;
+  auto at = std::find(kStatistics.begin(), kStatistics.end(), *criteria.statistic);
+  auto rank = at - kStatistics.begin();
+  constexpr std::ptrdiff_t kMedian = 5;
+  if (at == kStatistics.end()) return false;
+  bool lower = *criteria.comparison_operator == kGreaterThan || *criteria.comparison_operator == kGreaterThanEquals;
+  return lower ? rank >= kMedian : IsNumeric(*criteria.comparison_operator) && rank <= kMedian;
+}
+
+std::vector<std::string> AdviseBehaviors(std::span<const Behavior> behaviors) {
+  std::vector<std::string> advice;
+  for (const Behavior& behavior : behaviors) {
+    if (!behavior.criteria || !ViolatedByMost(*behavior.criteria)) continue;
+    using enum ComparisonOperator;
+    const BehaviorCriteria& criteria = *behavior.criteria;
+    bool lower = *criteria.comparison_operator == kGreaterThan || *criteria.comparison_operator == kGreaterThanEquals;
+    ComparisonOperator inverse = *criteria.comparison_operator == kGreaterThan         ? kLessThanEquals
+                                 : *criteria.comparison_operator == kGreaterThanEquals ? kLessThan
+                                 : *criteria.comparison_operator == kLessThan          ? kGreaterThanEquals
+                                                                                       : kGreaterThan;
+    std::string op(OperatorName(*criteria.comparison_operator));
+    advice.push_back("Behavior " + behavior.name.value() + " is valid, but a behavior describes what is normal: " + op +
+                     " " + *criteria.statistic + " puts every thing in alarm whose " +
+                     behavior.metric.value_or("value") + " is " + (lower ? "not above" : "not below") + " the " +
+                     *criteria.statistic + " of the other things: half of them or more. To alarm on the few things " + (lower ? "above" : "below") + " it, use comparisonOperator " + std::string(OperatorName(inverse)) +
+                     ". As it is, its alerts are sent as one digest for each window.");
+  }
+  return advice;
+}
+
 std::string MalformedBehavior(std::string_view name, std::string_view fault) {
   return "Behavior " + std::string(name) + " is malformed. " + std::string(fault);
 }

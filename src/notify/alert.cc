@@ -72,4 +72,17 @@ std::optional<Publication> AlertFor(const model::ViolationEvent& event, model::V
   return Publication{std::string(topic_arn), AlertMessageId(event), {"", AlertMessage(event, verification), {}}};
 }
 
+std::optional<Publication> AlertFor(const Digest& digest, std::string_view topic_arn) {
+  if (digest.behavior.suppress_alerts.value_or(false)) return std::nullopt;
+  ordered_json j;
+  j["violationEventTime"] = ToMillis(digest.window_end);
+  j["behavior"] = BehaviorOf(digest.behavior);
+  j["violationEventType"] = "digest";
+  j["thingsInAlarm"] = digest.raised;
+  j["thingsCleared"] = digest.cleared;
+  j["thingNames"] = digest.names;
+  j["securityProfileName"] = digest.profile;
+  return Publication{std::string(topic_arn), digest.id, {"", j.dump(-1, ' ', false, ordered_json::error_handler_t::replace), {}}};
+}
+
 }  // namespace fleetward::notify

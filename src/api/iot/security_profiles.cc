@@ -169,6 +169,9 @@ Result<ValidateSecurityProfileBehaviorsResponse> Validate(const SecurityProfiles
   FW_ASSIGN(auto faults, profiles.Validate(behaviors));
   for (std::string& fault : faults) response.validation_errors->push_back({std::move(fault)});
   response.valid = response.validation_errors->empty();
+  for (std::string& advice : model::AdviseBehaviors(behaviors)) {
+    response.validation_errors->push_back({std::move(advice)});
+  }
   return response;
 }
 

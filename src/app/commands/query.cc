@@ -50,6 +50,10 @@ void PrintInstallation(const std::string& data, const json& j) {
               Text(j, "brokers").c_str(), j.value("storeWritable", false) ? "writable" : "NOT WRITABLE");
   std::printf("  things    %s known to detection\n  alarms    %s\n", Text(j, "things").c_str(),
               Text(j, "alarms").c_str());
+  for (const json& digest : j.value("digests", json::array())) {
+    std::printf("  digest    %s: most things violate it by its definition, so its alerts are sent as one digest a window\n",
+                Shown(digest.get<std::string>()).c_str());
+  }
   if (!j.contains("mail")) return;
   const json& mail = j["mail"];
   std::printf("  mail      %s; waiting %s, undeliverable %s, kept %s\n", Text(mail, "sent").c_str(),

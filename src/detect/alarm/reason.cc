@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "statistical/threshold.h"
+
 namespace fleetward::detect {
 namespace {
 
@@ -31,9 +33,14 @@ const std::string& MetricName(const PlanBehavior& behavior) {
 
 std::string Unit(const PlanBehavior& behavior) { return behavior.code->feed == Feed::kOffline ? " minutes" : ""; }
 
-/// "less-than 10000".
-std::string Normal(const PlanBehavior& behavior) {
+/// "less-than 10000", "less-than-equals 1200 (p99 of 49 other things in the 300 s before …)", "between 3 and 17 (…)".
+std::string Normal(const PlanBehavior& behavior, const std::optional<Expectation>& expected) {
   const auto& criteria = *behavior.definition->criteria;
+  if (criteria.type() == model::CriteriaType::kStatistical) {
+    std::string op(model::OperatorName(*criteria.comparison_operator));
+    if (!expected || !(expected->low || expected->high)) return op + " " + *criteria.statistic + " of the other things";
+    return op + " " + NumberText(expected->high ? *expected->high : *expected->low) + " (" + expected->reason + ")";
+  }
   return std::string(model::OperatorName(*criteria.comparison_operator)) + " " + Scalar(criteria.value) + Unit(behavior);
 }
 
@@ -77,7 +84,7 @@ std::string DatapointReason(const PlanBehavior& behavior, const Inputs& inputs, 
     text = ListText(behavior, inputs.elements, inputs.offending, inputs.example);
   } else {
     text = MetricName(behavior) + " was " + Scalar(inputs.value) + Unit(behavior) + WindowText(behavior, inputs) +
-           ", normal is " + Normal(behavior);
+           ", normal is " + Normal(behavior, inputs.expected);
   }
   if (cause == Cause::kEarly) text += "; decided before the window's end";
   if (needed > 1) {
@@ -107,7 +114,8 @@ std::string VerdictReason(const PlanBehavior& behavior, const BehaviorExplanatio
       if (IsList(behavior)) {
         return ListText(behavior, state.elements, state.offending, state.example);
       }
-      return metric + " was " + Scalar(state.last_value) + Unit(behavior) + ", normal is " + Normal(behavior);
+      return metric + " was " + Scalar(state.last_value) + Unit(behavior) + ", normal is " +
+             Normal(behavior, state.expected);
     }
     case Verdict::kEmptyList: return "the last list was empty, which conforms";
     case Verdict::kNoMessages: return "no message was sent in the last bucket, so none was on the wrong side";
@@ -126,6 +134,12 @@ std::string VerdictReason(const PlanBehavior& behavior, const BehaviorExplanatio
     case Verdict::kConnectionUnknown: return "the thing was never seen to connect, so its time offline is unknown";
     case Verdict::kNoAddress: return "no address was seen in the last bucket";
     case Verdict::kNotJudged: return "criteria of this kind are not judged by this version";
+    case Verdict::kTooFew:
+      return "too few other things with a value in the window before: " +
+             std::to_string(state.expected ? state.expected->values : 0) + ", at least " +
+             std::to_string(kLeastOthers) + " are needed to say what is normal";
+    case Verdict::kNegativeValues:
+      return "some thing's " + metric + " is negative, and percentiles of such a metric are not defined";
     case Verdict::kUnobserved: return "the broker or the server was away for a part of the window";
   }
   return "";

@@ -41,4 +41,18 @@ Id128 MakeStormId(const Options& options, std::string_view profile, std::string_
   return FirstHalf(options, bytes);
 }
 
+Id128 MakeDigestId(const Options& options, const PopulationKey& population, std::int64_t window_end_ms) {
+  std::string bytes;
+  ByteWriter out(bytes);
+  out.Raw("fleetward.digest.1");
+  out.Bytes(options.account.value());
+  out.Bytes(population.profile);
+  out.Bytes(population.behavior);
+  out.U64(static_cast<std::uint64_t>(population.definition_version));
+  out.U8(static_cast<std::uint8_t>(population.target.kind));
+  out.Bytes(population.target.group.value());
+  out.U64(static_cast<std::uint64_t>(window_end_ms));
+  return FirstHalf(options, bytes);
+}
+
 }  // namespace fleetward::detect

@@ -6,6 +6,7 @@
 
 #include "fleetward/base/id128.h"
 #include "fleetward/detect/config.h"
+#include "fleetward/detect/window_summary.h"
 
 namespace fleetward::detect {
 
@@ -16,5 +17,8 @@ Id128 MakeViolationId(const Options& options, const model::EntityId& thing, std:
 
 /// Likewise over "fleetward.storm.1", account, profile, behavior, start.
 Id128 MakeStormId(const Options& options, std::string_view profile, std::string_view behavior, std::int64_t started_ms);
+
+/// Of the digest of one window.
+Id128 MakeDigestId(const Options& options, const PopulationKey& population, std::int64_t window_end_ms);
 
 }  // namespace fleetward::detect

@@ -4,6 +4,9 @@
 
 #include "alarm/behavior_state.h"
 #include "fleetward/base/encoding.h"
+#include "fleetward/model/validate.h"
+#include "statistical/statistic_state.h"
+#include "statistical/threshold.h"
 #include "windows/delta_window.h"
 
 namespace fleetward::detect {
@@ -60,6 +63,24 @@ bool ValueFits(const model::MetricValue& value, ValueKind kind) {
   return false;
 }
 
+/// False when the criteria cannot be judged.
+bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& options, CompiledBehavior& code) {
+  auto percentile = ParsePercentile(*criteria.statistic);
+  if (!percentile || !criteria.comparison_operator || IsList(code.kind) ||
+      *criteria.comparison_operator > model::ComparisonOperator::kGreaterThanEquals) {
+    return false;
+  }
+  // The statistical form compares the bytes of the window (detect.md §2).
+  if (code.feed == Feed::kSizes) code.feed = Feed::kPanes;
+  code.percentile = *percentile;
+  code.upper = *criteria.comparison_operator <= model::ComparisonOperator::kLessThanEquals;
+  code.digest = model::ViolatedByMost(criteria);
+  code.needed_ms = std::int64_t{criteria.duration_seconds.value_or(options.bucket_seconds)} * 1000;
+  PaneLayout layout = PaneLayout::Of(code.needed_ms, std::int64_t{options.bucket_seconds} * 1000);
+  code.length_ms = layout.panes * layout.pane_ms;
+  return true;
+}
+
 CompiledBehavior Compile(const model::Behavior& behavior, std::int64_t version, const CustomMetrics& custom,
                          const Options& options) {
   CompiledBehavior code;
@@ -72,7 +93,9 @@ CompiledBehavior Compile(const model::Behavior& behavior, std::int64_t version, 
     code.idle = Verdict::kMetricUnknown;
     return code;
   }
-  bool judged = criteria.type() == model::CriteriaType::kStatic && criteria.comparison_operator &&
+  code.type = criteria.type();
+  if (code.type == model::CriteriaType::kStatistical && CompileStatistic(criteria, options, code)) return code;
+  bool judged = code.type == model::CriteriaType::kStatic && criteria.comparison_operator &&
                 ValueFits(criteria.value, code.kind) &&
                 IsList(code.kind) == (*criteria.comparison_operator > model::ComparisonOperator::kGreaterThanEquals);
   if (!judged) {
@@ -98,6 +121,10 @@ class Builder {
   void Add(const PlanBehavior& behavior) {
     auto index = static_cast<std::uint16_t>(plan_.behaviors.size());
     plan_.behaviors.push_back(behavior);
+    if (behavior.code->feed != Feed::kNever && behavior.code->type == model::CriteriaType::kStatistical) {
+      plan_.behaviors.back().statistic = static_cast<std::int32_t>(plan_.statistics.size());
+      plan_.statistics.push_back({index, 0});
+    }
     switch (behavior.code->feed) {
       case Feed::kNever: break;
       case Feed::kCount: plan_.counts.push_back(index); break;
@@ -115,6 +142,10 @@ class Builder {
 
   void LayOut(std::int64_t bucket_ms) {
     std::size_t bytes = plan_.behaviors.size() * sizeof(BehaviorState);
+    for (PlanStatistic& statistic : plan_.statistics) {
+      statistic.offset = static_cast<std::uint32_t>(bytes);
+      bytes += sizeof(StatisticState);
+    }
     for (PlanWindow& window : plan_.deltas) Place(window, sizeof(DeltaWindow), bytes);
     for (PlanWindow& window : plan_.buckets) {
       if (window.feed == Feed::kPanes) {
@@ -164,6 +195,7 @@ std::string Signature(const Plan& plan) {
     out.Bytes(behavior.definition->name.value());
     out.SignedVarint(behavior.code->definition_version);
     out.U8(static_cast<std::uint8_t>(behavior.code->feed));
+    out.U8(static_cast<std::uint8_t>(behavior.code->type));
     out.Varint(behavior.code->layout);
     out.Varint(static_cast<std::uint64_t>(behavior.code->needed_ms));
     out.U8(behavior.definition->dimension ? 1 + static_cast<std::uint8_t>(behavior.definition->dimension->op) : 0);
@@ -210,8 +242,13 @@ std::shared_ptr<const Plan> MakePlan(std::vector<std::shared_ptr<const CompiledP
 }
 
 bool Covers(const ProfileConfig& config, bool registered, const std::vector<std::string>& groups) {
+  return CoveringTarget(config, registered, groups) != nullptr;
+}
+
+const model::ProfileTarget* CoveringTarget(const ProfileConfig& config, bool registered,
+                                           const std::vector<std::string>& groups) {
   using Kind = model::ProfileTarget::Kind;
-  return std::any_of(config.targets.begin(), config.targets.end(), [&](const model::ProfileTarget& target) {
+  auto covers = [&](const model::ProfileTarget& target) {
     switch (target.kind) {
       case Kind::kAllThings: return true;
       case Kind::kAllRegistered: return registered;
@@ -219,7 +256,15 @@ bool Covers(const ProfileConfig& config, bool registered, const std::vector<std:
       case Kind::kThingGroup: return std::binary_search(groups.begin(), groups.end(), target.group.value());
     }
     return false;
-  });
+  };
+  const model::ProfileTarget* best = nullptr;
+  for (const model::ProfileTarget& target : config.targets) {
+    if (!covers(target)) continue;
+    bool better = !best || target.kind > best->kind ||
+                  (target.kind == best->kind && target.group.value() < best->group.value());
+    if (better) best = &target;
+  }
+  return best;
 }
 
 }  // namespace fleetward::detect

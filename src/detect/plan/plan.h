@@ -38,7 +38,12 @@ struct CompiledBehavior {
   model::BuiltinMetric metric{};          // built-in ones
   std::string custom_name;                // kCustom
   model::ValueKind kind{};                // of the metric
-  StaticCriteria criteria;
+  model::CriteriaType type = model::CriteriaType::kStatic;
+  StaticCriteria criteria;                // kStatic
+  std::int32_t percentile = 0;            // kStatistical: hundredths of a percent
+  bool upper = true;                      // kStatistical: less-than or less-than-equals
+  std::int64_t length_ms = 0;             // kStatistical: of a window, needed_ms in whole buckets
+  bool digest = false;                    // kStatistical: most things violate it, so alerts are summed up
   std::int32_t to_alarm = 1;
   std::int32_t to_clear = 1;
   std::int64_t needed_ms = 0;
@@ -59,6 +64,13 @@ struct PlanBehavior {
   const CompiledProfile* profile = nullptr;
   const CompiledBehavior* code = nullptr;
   const model::Behavior* definition = nullptr;
+  std::int32_t statistic = -1;            // index in Plan::statistics
+};
+
+/// Where a statistical behavior keeps its StatisticState.
+struct PlanStatistic {
+  std::uint16_t behavior = 0;
+  std::uint32_t offset = 0;
 };
 
 /// A window, or a list, that is kept once for all behaviors that look at it.
@@ -88,6 +100,7 @@ struct Plan {
     std::vector<std::uint16_t> behaviors;
   };
   std::vector<Custom> customs;
+  std::vector<PlanStatistic> statistics;
   std::uint32_t state_bytes = 0;                                 // of behaviors and windows
   /// Plans with equal signatures have the same layout and the same definitions: state fits both.
   std::string signature;
@@ -98,5 +111,9 @@ std::shared_ptr<const Plan> MakePlan(std::vector<std::shared_ptr<const CompiledP
 
 /// Whether the profile's targets take in a thing with these groups (sorted).
 bool Covers(const ProfileConfig& config, bool registered, const std::vector<std::string>& groups);
+/// The most specific of the targets that do: a group (the first by name) before all registered or unregistered things
+/// before all things. Null: none does.
+const model::ProfileTarget* CoveringTarget(const ProfileConfig& config, bool registered,
+                                           const std::vector<std::string>& groups);
 
 }  // namespace fleetward::detect

@@ -13,6 +13,8 @@
 #include "alarm/behavior_state.h"
 #include "fleetward/model/names.h"
 #include "plan/plan.h"
+#include "statistical/population.h"
+#include "statistical/statistic_state.h"
 #include "windows/bucket_window.h"
 #include "windows/delta_window.h"
 
@@ -22,7 +24,7 @@ namespace fleetward::detect {
 struct Migration {
   std::shared_ptr<const Plan> from;
   std::shared_ptr<const Plan> to;
-  std::vector<std::int32_t> behaviors, deltas, buckets;   // of `to`: index in `from`
+  std::vector<std::int32_t> behaviors, deltas, buckets, statistics;   // of `to`: index in `from`
   std::vector<std::pair<std::uint16_t, Cause>> dropped;   // of `from`
 };
 
@@ -32,7 +34,9 @@ struct Cohort {
   std::vector<std::string> groups;   // sorted
   std::uint64_t things = 0;
   std::shared_ptr<const Plan> plan;
+  std::vector<Population*> populations;  // of plan->statistics
   std::unique_ptr<Migration> migration;  // while a change of configuration is carried out
+  bool moved = false;                    // likewise: same plan, other populations
 };
 
 struct Thing {
@@ -59,6 +63,12 @@ struct Thing {
   const char* state() const { return reinterpret_cast<const char*>(this + 1) + Padded(name_size); }
   BehaviorState& behavior(std::size_t i) { return reinterpret_cast<BehaviorState*>(state())[i]; }
   const BehaviorState& behavior(std::size_t i) const { return reinterpret_cast<const BehaviorState*>(state())[i]; }
+  StatisticState& At(const PlanStatistic& statistic) {
+    return *reinterpret_cast<StatisticState*>(state() + statistic.offset);
+  }
+  const StatisticState& At(const PlanStatistic& statistic) const {
+    return *reinterpret_cast<const StatisticState*>(state() + statistic.offset);
+  }
   template <class T>
   T& At(const PlanWindow& window) {
     return *reinterpret_cast<T*>(state() + window.offset);

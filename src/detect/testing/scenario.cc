@@ -94,14 +94,30 @@ class Runner {
       std::string line(text.substr(begin, end - begin));
       begin = end + 1;
       ++number;
-      if (std::size_t hash = line.find('#'); hash != std::string::npos) line.resize(hash);
+      if (line[0] == '#') continue;
+      for (std::size_t hash = line.find('#'); hash != std::string::npos; hash = line.find('#', hash + 1)) {
+        bool comment = hash + 1 >= line.size() || !std::isdigit(static_cast<unsigned char>(line[hash + 1]));
+        if (comment) line.resize(hash);
+      }
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       if (line[0] == ' ' && last) {
         last->rest += line;
         continue;
       }
-      last = ParseLine(number, Split(line, ' '));
+      for (const std::string& each : Expand(line)) last = ParseLine(number, Split(each, ' '));
     }
+  }
+
+  /// "dev#50" stands for dev1 to dev50: the line is repeated.
+  static std::vector<std::string> Expand(const std::string& line) {
+    std::size_t mark = line.find('#');
+    if (mark == std::string::npos) return {line};
+    std::size_t end = mark + 1;
+    while (end < line.size() && std::isdigit(static_cast<unsigned char>(line[end]))) ++end;
+    std::vector<std::string> all;
+    int count = std::stoi(line.substr(mark + 1, end - mark - 1));
+    for (int i = 1; i <= count; ++i) all.push_back(line.substr(0, mark) + std::to_string(i) + line.substr(end));
+    return all;
   }
 
   Step* ParseLine(int number, std::vector<std::string> words) {
@@ -157,10 +173,16 @@ class Runner {
   void PassTime(std::int64_t time_ms) {
     std::int64_t bucket = std::int64_t{options_.bucket_seconds} * 1000;
     for (std::int64_t t = now_ / bucket * bucket + bucket; t < time_ms; t += bucket) {
-      if (t >= silent_until_ && engine_) engine_->OnWatermark(At(t));
+      if (t >= silent_until_ && engine_) Watermark(t);
     }
     now_ = std::max(now_, time_ms);
-    if (time_ms >= silent_until_ && engine_) engine_->OnWatermark(At(time_ms));
+    if (time_ms >= silent_until_ && engine_) Watermark(time_ms);
+  }
+
+  void Watermark(std::int64_t time_ms) {
+    engine_->OnWatermark(At(time_ms));
+    Engine* engine = engine_.get();
+    Exchange(std::span(&engine, 1));
   }
 
   void Restore(int line) {

@@ -37,6 +37,27 @@ void RecordingSink::OnStorm(const StormUpdate& update) {
   storms.push_back(update);
 }
 
+void RecordingSink::OnDigest(const WindowDigest& digest) {
+  std::string names;
+  for (const std::string& name : digest.names) names += " " + name;
+  lines.push_back("digest " + digest.profile.value() + "/" + digest.behavior.name.value() + " " +
+                  Iso8601(digest.window_end) + " " + digest.id.Hex() + " " + std::to_string(digest.raised) + " raised " +
+                  std::to_string(digest.cleared) + " cleared" + names);
+}
+
+std::vector<WindowSummary> Exchange(std::span<Engine* const> engines) {
+  std::vector<WindowSummary> parts;
+  for (Engine* engine : engines) {
+    for (WindowSummary& part : engine->PendingSummaries()) parts.push_back(std::move(part));
+  }
+  auto merged = MergeWindowSummaries(parts);
+  if (!merged.ok()) return {};
+  for (Engine* engine : engines) {
+    for (const WindowSummary& summary : *merged) engine->OnWindowSummary(summary);
+  }
+  return std::move(*merged);
+}
+
 model::EntityId EntityOf(std::string_view name) {
   auto digest = MixDigest(name);
   return *Id128::FromBytes({reinterpret_cast<const char*>(digest.data()), 16});

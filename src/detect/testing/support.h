@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ class RecordingSink : public DecisionSink {
   void OnViolation(const Decision& decision) override;
   void OnActiveUpdated(const ActiveUpdate& update) override;
   void OnStorm(const StormUpdate& update) override;
+  void OnDigest(const WindowDigest& digest) override;
 
   std::vector<std::string> lines;
   std::vector<Decision> decisions;   // alert_targets are not kept
@@ -28,6 +30,9 @@ class RecordingSink : public DecisionSink {
 
 /// An id derived from a name.
 model::EntityId EntityOf(std::string_view name);
+
+/// What the log's owner does at the end of windows: merges what the engines have pending and gives it back. Returns it.
+std::vector<WindowSummary> Exchange(std::span<Engine* const> engines);
 
 /// Saves an engine, slab by slab, and restores it into a new one that writes to `sink`.
 std::unique_ptr<Engine> Restart(const Engine& engine, const Options& options, DecisionSink& sink);

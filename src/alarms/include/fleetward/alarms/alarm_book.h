@@ -29,6 +29,9 @@ class AlarmBook final : public detect::DecisionSink {
   void OnViolation(const detect::Decision& decision) override;
   void OnActiveUpdated(const detect::ActiveUpdate& update) override;
   void OnStorm(const detect::StormUpdate& update) override;
+  void OnDigest(const detect::WindowDigest& digest) override;
+  /// Whether this shard sends what every shard is told (digests).
+  void set_leads(bool leads) { leads_ = leads; }
 
   /// Alerts that are not queued yet. They must be queued before the batch is written: a checkpoint must not pass them.
   std::vector<notify::Publication>& alerts() { return alerts_; }
@@ -38,6 +41,7 @@ class AlarmBook final : public detect::DecisionSink {
   store::Batch& batch_;
   VerificationOf verification_;
   Watcher watcher_;
+  bool leads_ = true;
   std::unordered_map<model::ViolationId, model::ActiveViolation> active_;
   std::vector<notify::Publication> alerts_;
   Counter& in_alarm_;

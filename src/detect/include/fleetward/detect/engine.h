@@ -14,6 +14,7 @@
 #include "fleetward/detect/config.h"
 #include "fleetward/detect/events.h"
 #include "fleetward/detect/sink.h"
+#include "fleetward/detect/window_summary.h"
 
 namespace fleetward::detect {
 
@@ -61,6 +62,15 @@ class Engine {
   /// No event with an earlier time will come (D2). Closes buckets, ends windows, times silence out. Each second.
   void OnWatermark(Timestamp time);
 
+  // --- windows of statistical behaviors
+
+  /// What this engine's things did in the windows that the last watermarks closed, in order of their keys; the same
+  /// until OnWindowSummary answers. To be merged over all shards and given back before the next event.
+  std::vector<WindowSummary> PendingSummaries() const;
+  bool AwaitsSummaries() const;
+  /// The sum over all shards: the threshold of the next window. Of another definition than now: passed over.
+  void OnWindowSummary(const WindowSummary& merged);
+
   // --- questions
 
   /// One entry for each behavior of the profiles that cover the thing; empty for a thing without any, or unknown.
@@ -68,6 +78,8 @@ class Engine {
   bool Knows(const model::EntityId& entity) const;
   Timestamp watermark() const;
   EngineStats stats() const;
+  /// "profile/behavior" of behaviors whose alerts go out as one digest for each window (WindowDigest).
+  std::vector<std::string> DigestBehaviors() const;
 
   // --- state. Each slab's state is current as of some log position of its own (a fuzzy checkpoint), so slabs may be
   // saved at different times. To restore into a new engine: LoadConfig and LoadCursor with what was saved at the replay's

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fleetward/base/time.h"
 #include "fleetward/model/behavior.h"
@@ -34,6 +35,8 @@ enum class Verdict : std::uint8_t {
   kNoAddress = 15,         // no source address was seen in the bucket
   kNotJudged = 16,         // criteria of a kind that this version does not judge
   kUnobserved = 17,        // the edge was silent for a part of the window (broker or server was away)
+  kTooFew = 18,            // statistical: fewer than 10 other values in the window before (D7)
+  kNegativeValues = 19,    // statistical: percentiles are not defined, some thing's value is negative
 };
 /// "conforming", "window open", ….
 std::string_view VerdictName(Verdict verdict);
@@ -51,6 +54,15 @@ enum class Cause : std::uint8_t {
 };
 std::string_view CauseName(Cause cause);
 
+/// What a statistical or ML behavior expected, at the moment of the evaluation.
+struct Expectation {
+  std::optional<double> low, high;         // the band of normal values; one side may be open
+  bool low_included = true, high_included = true;
+  std::uint64_t values = 0;                // it was made from
+  Timestamp window_end{};                  // statistical: of the window the values are from
+  std::string reason;                      // where it comes from, "p99.9 of 49 other things in the window before"
+};
+
 /// The figures an evaluation looked at.
 struct Inputs {
   model::MetricValue value;                // as judged: scaled deltas, minutes for disconnect-duration
@@ -62,6 +74,7 @@ struct Inputs {
   std::uint32_t elements = 0;              // lists: how many
   std::uint32_t offending = 0;             // lists: how many were on the wrong side
   std::string example;                     // lists: the first of these
+  std::optional<Expectation> expected;     // statistical and ML behaviors
 };
 
 /// One transition of one alarm.
@@ -70,6 +83,8 @@ struct Decision {
   Cause cause = Cause::kDatapoints;
   Inputs inputs;                           // empty for kAlarmInvalidated
   bool registered = true;
+  /// The behavior is one that most things violate by definition: no alert of its own, it stands in a WindowDigest.
+  bool digest = false;
   /// Where to send alerts: the profile's at this moment. Valid during the call.
   const std::map<std::string, model::AlertTarget>* alert_targets = nullptr;
 };
@@ -96,6 +111,20 @@ struct StormUpdate {
   std::string reason;
 };
 
+/// A window of a behavior that most things violate by its definition (model::ViolatedByMost): one alert instead of one
+/// for each thing. Every shard is told the same sums; one of them sends the alert.
+struct WindowDigest {
+  Id128 id;                                // the same in a replay
+  model::SecurityProfileName profile;
+  model::Behavior behavior;
+  model::ProfileTarget target;
+  Timestamp window_end{};
+  std::uint64_t raised = 0;                // alarms that began in the window
+  std::uint64_t cleared = 0;
+  std::vector<std::string> names;          // of raised ones, the first 10 by name
+  const std::map<std::string, model::AlertTarget>* alert_targets = nullptr;   // valid during the call
+};
+
 /// Takes decisions as they are made, in a deterministic order, on the engine's thread. Must not call the engine back.
 class DecisionSink {
  public:
@@ -104,6 +133,8 @@ class DecisionSink {
   virtual void OnActiveUpdated(const ActiveUpdate& update) = 0;
   /// At the first alarm over the limit, then with every watermark that finds the count grown, and once at the end.
   virtual void OnStorm(const StormUpdate& update) = 0;
+  /// Only for windows with something in them.
+  virtual void OnDigest(const WindowDigest& digest) = 0;
 };
 
 /// Where one behavior stands for one thing; what `fleetward why` prints (D36).
@@ -116,6 +147,7 @@ struct BehaviorExplanation {
   std::uint32_t elements = 0;              // of the last list, at most 65535
   std::uint32_t offending = 0;             // of these, on the wrong side
   std::string example;                     // one of these, if it is a port or an IPv4 address
+  std::optional<Expectation> expected;     // statistical and ML behaviors: what is normal now
   std::optional<Timestamp> last_seen;      // when the metric last had a value, whole seconds
   std::int64_t covered_ms = 0;             // of the open window
   std::int64_t needed_ms = 0;

@@ -49,6 +49,7 @@ struct PipelineStatus {
   std::uint64_t log_position = 0;
   std::uint64_t log_bytes = 0;
   bool log_healthy = true;             // false: the disk takes nothing
+  std::vector<std::string> digests;    // "profile/behavior" whose alerts are one digest for each window
 };
 
 /// Thread-safe after Start.

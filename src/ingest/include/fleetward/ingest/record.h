@@ -13,6 +13,7 @@
 #include "fleetward/base/result.h"
 #include "fleetward/base/time.h"
 #include "fleetward/detect/config.h"
+#include "fleetward/detect/window_summary.h"
 #include "fleetward/model/names.h"
 #include "fleetward/model/violation.h"
 
@@ -28,6 +29,7 @@ enum class RecordType : std::uint8_t {
   kEdgeStart = 6,
   kEdgeProgress = 7,
   kDropped = 8,
+  kWindowSummary = 9,
   kProfileSet = 20,
   kProfileRemoved = 21,
   kCustomMetricSet = 22,
@@ -116,6 +118,11 @@ struct DroppedRecord {
   std::int64_t time_ms = 0;
   std::uint64_t reports = 0;
 };
+/// What all things of a target did in a window of a statistical behavior (D7). Stands right behind the watermark that
+/// closed the window.
+struct WindowSummaryRecord {
+  detect::WindowSummary summary;
+};
 /// `profile`: model::ToJsonText; targets and versions as in detect::ProfileConfig.
 struct ProfileSetRecord {
   std::int64_t time_ms = 0;
@@ -151,7 +158,7 @@ struct ConfigEndRecord {
 
 using Record =
     std::variant<ReportRecord, CountsRecord, ConnectionRecord, WatermarkRecord, ClockStepRecord, EdgeStartRecord,
-                 EdgeProgressRecord, DroppedRecord, ProfileSetRecord, ProfileRemovedRecord, CustomMetricSetRecord,
+                 EdgeProgressRecord, DroppedRecord, WindowSummaryRecord, ProfileSetRecord, ProfileRemovedRecord, CustomMetricSetRecord,
                  CustomMetricRemovedRecord, ThingSetRecord, ThingRemovedRecord, ConfigBeginRecord, ConfigEndRecord>;
 
 /// Appends the record's bytes.

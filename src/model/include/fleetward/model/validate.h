@@ -47,6 +47,14 @@ struct BehaviorRules {
 /// "Behavior b1 is malformed. consecutiveDatapointsToAlarm 100000 should be in range[1,10]".
 std::vector<std::string> ValidateBehaviors(std::span<const Behavior> behaviors, const BehaviorRules& rules);
 
+/// True for statistical criteria that at least half of the things violate by their very definition, such as
+/// greater-than p99.99: a behavior describes what is normal (detect.md §3).
+bool ViolatedByMost(const BehaviorCriteria& criteria);
+
+/// What the author of well-formed behaviors probably did not mean, in plain words, with what to write instead. Not
+/// errors: profiles with such behaviors are created.
+std::vector<std::string> AdviseBehaviors(std::span<const Behavior> behaviors);
+
 /// "Behavior {name} is malformed. {fault}".
 std::string MalformedBehavior(std::string_view name, std::string_view fault);
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fleetward/base/id128.h"
 #include "fleetward/base/result.h"
@@ -22,5 +23,17 @@ Id128 AlertMessageId(const model::ViolationEvent& event);
 /// exist loses the message silently, as at the service (detect.md §5).
 std::optional<Publication> AlertFor(const model::ViolationEvent& event, model::VerificationState verification,
                                     std::string_view topic_arn);
+
+/// One alert for all things whose alarm of a behavior began or ended in a window, instead of one for each.
+struct Digest {
+  Id128 id;
+  std::string profile;
+  model::Behavior behavior;
+  Timestamp window_end{};
+  std::uint64_t raised = 0;
+  std::uint64_t cleared = 0;
+  std::vector<std::string> names;   // of raised ones, the first few by name
+};
+std::optional<Publication> AlertFor(const Digest& digest, std::string_view topic_arn);
 
 }  // namespace fleetward::notify

@@ -1,0 +1,70 @@
+// The things that one statistical behavior compares with each other: those that one target of its profile
+// covers. A shard sums up its own things at a window's end; the sum over all shards comes back as a record of
+// the log and holds for the next window (D7).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fleetward/base/encoding.h"
+#include "fleetward/detect/window_summary.h"
+#include "statistical/summary.h"
+#include "statistical/threshold.h"
+
+namespace fleetward::detect {
+
+/// What stands in a window's digest (see WindowDigest); the least names, so that parts merge in any order.
+struct DigestPart {
+  static constexpr std::size_t kNames = 10;
+  std::uint64_t raised = 0;
+  std::uint64_t cleared = 0;
+  std::set<std::string> names;  // of raised ones
+
+  bool empty() const { return raised == 0 && cleared == 0; }
+  void Raise(std::string_view name);
+  void Merge(const DigestPart& other);
+  void Save(ByteWriter& out) const;
+  bool Load(ByteReader& in);
+};
+
+struct WindowPart {
+  Summary summary;
+  DigestPart digest;
+};
+
+struct Population {
+  std::int64_t length_ms = 0;
+  std::int32_t percentile = 0;
+  bool upper = true;
+  bool numbers = false;
+  bool digest = false;
+
+  /// Of the last window that is known, and when that ended; kNever: none yet.
+  static constexpr std::int64_t kNever = INT64_MIN;
+  Threshold threshold;
+  std::int64_t threshold_end_ms = kNever;
+  /// Closed windows, by their end, whose sum over all shards has not come back.
+  std::map<std::int64_t, WindowPart> closed;
+  /// Transitions since the last window's end.
+  DigestPart open_digest;
+
+  WindowPart& Closed(std::int64_t end_ms) {
+    return closed.try_emplace(end_ms, WindowPart{Summary(numbers), {}}).first->second;
+  }
+  /// The threshold for a datapoint at `time_ms`: that of the window before its own, or of the one before
+  /// that.
+  bool Holds(std::int64_t time_ms) const {
+    return threshold_end_ms != kNever && time_ms - threshold_end_ms <= 2 * length_ms;
+  }
+  void Save(ByteWriter& out) const;
+  bool Load(ByteReader& in);
+};
+
+using Populations = std::map<PopulationKey, Population>;
+
+}  // namespace fleetward::detect

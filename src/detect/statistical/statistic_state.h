@@ -1,0 +1,25 @@
+// What one statistical behavior keeps of one thing; part of the stored format.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "statistical/summary.h"
+
+namespace fleetward::detect {
+
+struct StatisticState {
+  static constexpr std::uint32_t kHasValue = 1;
+  static constexpr std::uint32_t kNegative = 2;   // the value is negative: no key
+  static constexpr std::uint32_t kGiven = 4;      // `given` is in the summary that holds now
+
+  ValueKey value = 0;           // of the last window that closed, or the last count
+  ValueKey given = 0;
+  std::uint32_t closed_s = 0;   // when
+  std::uint32_t flags = 0;
+
+  std::optional<ValueKey> Own() const { return flags & kGiven ? std::optional(given) : std::nullopt; }
+};
+static_assert(sizeof(StatisticState) == 24);
+
+}  // namespace fleetward::detect
