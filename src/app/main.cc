@@ -72,6 +72,9 @@ int Main(int argc, char** argv) {
   provision_command->add_option("--data", data, "data folder (or FLEETWARD_DATA)");
   provision_command->add_option("--out", provision.out, "folder for the device's files")->required();
   provision_command->add_option("--bundle", provision.bundle, "also write a .tar.gz to install on another machine");
+  provision_command
+      ->add_option("--arch", provision.arch, "the bundle's agent is for this architecture (scripts/build agent ARCH)")
+      ->check(CLI::IsMember({"amd64", "arm64", "armhf"}));
   provision_command->callback([&] {
     provision.data = data;
     exit_code = RunProvision(provision);

@@ -2,6 +2,7 @@
 import configparser
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -15,7 +16,7 @@ import pytest
 
 from support.device import Reporter, report
 from support.fleetward import Fleetward, clean_environment, mode
-from support.paths import FLEETWARD
+from support.paths import BUILD, FLEETWARD
 from support.processes import alive, free_port, listeners, wait_for
 
 
@@ -327,9 +328,25 @@ def test_provision_makes_everything_a_device_needs(make, tmp_path):
     finally:
         agent.kill()
         agent.communicate()
+    # Installed, every file that its configuration names is there.
+    target = tmp_path / "root"
+    target.mkdir()
+    done = subprocess.run([os.path.join(root, "install.sh"), "--root", target], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    configuration = (target / "etc/fleetward-agent/agent.toml").read_text()
+    for name in ("root_ca", "certificate", "key"):
+        path = re.search(f'^{name} = "/(.*)"$', configuration, re.M).group(1)
+        assert (target / path).exists(), path
+    assert (target / "usr/bin/fleetward-agent").exists()
+    # Other machines cannot reach localhost, and one of another kind needs another program.
+    assert "tls.hostnames" in fw.run("provision", "pump-2", "--data", fw.data, "--out", out, "--bundle", bundle).stdout
+    if not os.path.exists(f"{BUILD}/../agent-armhf/bin/fleetward-agent"):
+        refused = fw.run("provision", "pump-3", "--data", fw.data, "--out", out, "--bundle", bundle, "--arch", "armhf",
+                         check=False)
+        assert refused.returncode != 0 and "scripts/build agent armhf" in refused.stderr
     bad = tmp_path / "bad"
     assert fw.run("provision", "bad name!", "--data", fw.data, "--out", str(bad), check=False).returncode != 0
-    assert fw.iot.list_things()["things"][0]["thingName"] == "pump-1" and len(fw.iot.list_things()["things"]) == 1
+    assert sorted(t["thingName"] for t in fw.iot.list_things()["things"]) == ["pump-1", "pump-2"]
 
 
 def test_version_and_help(fw):

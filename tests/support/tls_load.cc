@@ -4,7 +4,7 @@
 // tls_load --port P [--host 127.0.0.1] [--mode bare|hello|full|resumed] [--groups LIST] [--rate N | --count
 // N] [--seconds S]
 // [--flight 200]
-//          [--cert FILE --key FILE --id TEXT] [--source A.B.C.D]
+//          [--cert FILE --key FILE --id TEXT] [--clean 1] [--report TOPIC] [--source A.B.C.D]
 // bare: a handshake without a client certificate, closed when the client has finished its part. full: mutual
 // TLS and an MQTT 3.1.1 CONNECT until the CONNACK. resumed: the same with the session of a first connection.
 // --rate: starts so many a second for --seconds, however long each takes; else --count of them, --flight at a
@@ -32,7 +32,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Settings {
-  std::string host = "127.0.0.1", mode = "bare", certificate, key, id = "load", source, groups;
+  std::string host = "127.0.0.1", mode = "bare", certificate, key, id = "load", source, groups, report;
+  bool clean = true;
   int port = 0, flight = 200;
   long rate = 0, count = 1000;
   double seconds = 5;
@@ -41,7 +42,8 @@ struct Settings {
 struct Connection {
   int fd = -1;
   SSL* tls = nullptr;
-  bool connected = false, sent = false;
+  bool connected = false, sent = false, reported = false;
+  long number = 0;
   Clock::time_point start;
 };
 
@@ -76,6 +78,10 @@ Settings Parse(int count, char** arguments) {
       out.id = value;
     else if (name == "--groups")
       out.groups = value;
+    else if (name == "--clean")
+      out.clean = value == "1";
+    else if (name == "--report")
+      out.report = value;
     else if (name == "--source")
       out.source = value;
     else
@@ -110,7 +116,6 @@ class Load {
     address_.sin_port = htons(static_cast<std::uint16_t>(settings_.port));
     if (inet_pton(AF_INET, settings_.host.c_str(), &address_.sin_addr) != 1)
       Fail("not an address: " + settings_.host);
-    Packet();
     if (settings_.mode == "hello") Record();
   }
 
@@ -133,13 +138,39 @@ class Load {
   }
 
  private:
-  /// A CONNECT of MQTT 3.1.1, clean session, keep-alive 60 s.
-  void Packet() {
-    std::string body("\0\4MQTT\4\2\0\74", 10);
-    body.push_back(0);
-    body.push_back(static_cast<char>(settings_.id.size()));
-    body += settings_.id;
-    packet_ = std::string("\x10") + static_cast<char>(body.size()) + body;
+  static std::string Numbered(const std::string& text, long number) {
+    std::size_t at = text.find("%d");
+    return at == std::string::npos ? text : text.substr(0, at) + std::to_string(number) + text.substr(at + 2);
+  }
+
+  static void AppendText(std::string& out, const std::string& text) {
+    out.push_back(static_cast<char>(text.size() >> 8));
+    out.push_back(static_cast<char>(text.size()));
+    out += text;
+  }
+
+  static std::string Packet(char kind, const std::string& body) {
+    std::string out(1, kind);
+    if (body.size() > 127) out.push_back(static_cast<char>((body.size() & 127) | 128));
+    out.push_back(static_cast<char>(body.size() > 127 ? body.size() >> 7 : body.size()));
+    return out + body;
+  }
+
+  /// A CONNECT of MQTT 3.1.1, keep-alive 60 s.
+  std::string Connect(long number) const {
+    std::string body;
+    AppendText(body, "MQTT");
+    body += {4, static_cast<char>(settings_.clean ? 2 : 0), 0, 60};
+    AppendText(body, Numbered(settings_.id, number));
+    return Packet(0x10, body);
+  }
+
+  std::string Report(long number) const {
+    std::string body;
+    AppendText(body, Numbered(settings_.report, number));
+    body += {0, 1};
+    return Packet(0x32, body + "{\"header\":{\"report_id\":" + std::to_string(number + 1) +
+                            ",\"version\":\"1.0\"},\"metrics\":{}}");
   }
 
   /// A ClientHello as it goes over the wire.
@@ -150,7 +181,7 @@ class Load {
     SSL_connect(tls);
     char* bytes = nullptr;
     long size = BIO_get_mem_data(out, &bytes);
-    packet_.assign(bytes, static_cast<std::size_t>(size));
+    hello_.assign(bytes, static_cast<std::size_t>(size));
     SSL_free(tls);
   }
 
@@ -166,8 +197,8 @@ class Load {
   }
 
   void Start() {
-    ++started_;
     Connection c;
+    c.number = started_++;
     c.start = Clock::now();
     c.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c.fd < 0) Fail("socket: " + std::string(std::strerror(errno)));
@@ -219,22 +250,34 @@ class Load {
       if (settings_.mode == "bare") return End(c, true);
     }
     if (!c.sent) {
-      c.sent = true;  // a few bytes: they always fit
-      if (int n = SSL_write(c.tls, packet_.data(), static_cast<int>(packet_.size())); n <= 0)
-        return End(c, false);
+      c.sent = true;
+      if (!Write(c, Connect(c.number))) return End(c, false);
     }
-    unsigned char answer[64];
-    int n = SSL_read(c.tls, answer, sizeof answer);
-    if (n > 0) return End(c, n >= 4 && answer[0] == 0x20 && answer[3] == 0);
-    if (!Again(c, n)) End(c, false);
+    for (;;) {
+      unsigned char answer[64];
+      int n = SSL_read(c.tls, answer, sizeof answer);
+      if (n <= 0) {
+        if (!Again(c, n)) End(c, false);
+        return;
+      }
+      bool accepted = n >= 4 && (c.reported ? answer[0] == 0x40 : answer[0] == 0x20 && answer[3] == 0);
+      if (!accepted || c.reported || settings_.report.empty()) return End(c, accepted);
+      c.reported = true;
+      if (!Write(c, Report(c.number))) return End(c, false);
+    }
+  }
+
+  /// A few bytes: they always fit.
+  static bool Write(const Connection& c, const std::string& bytes) {
+    return SSL_write(c.tls, bytes.data(), static_cast<int>(bytes.size())) > 0;
   }
 
   void StepHello(Connection& c) {
     if (!c.sent) {
-      ssize_t n = send(c.fd, packet_.data(), packet_.size(), MSG_NOSIGNAL);
+      ssize_t n = send(c.fd, hello_.data(), hello_.size(), MSG_NOSIGNAL);
       if (n < 0 && (errno == EAGAIN || errno == ENOTCONN)) return;
       c.sent = true;
-      if (n != static_cast<ssize_t>(packet_.size())) return End(c, false);
+      if (n != static_cast<ssize_t>(hello_.size())) return End(c, false);
     }
     unsigned char answer[1];
     ssize_t n = recv(c.fd, answer, 1, 0);
@@ -278,7 +321,7 @@ class Load {
   SSL_CTX* context_;
   SSL_SESSION* session_ = nullptr;
   sockaddr_in address_{};
-  std::string packet_;
+  std::string hello_;
   std::unordered_map<int, Connection> open_;
   long started_ = 0, done_ = 0, failed_ = 0, resumed_ = 0;
   std::vector<double> times_;

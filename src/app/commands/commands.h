@@ -27,6 +27,7 @@ int RunEnv(const std::string& data);
 
 struct ProvisionArguments {
   std::string thing, data, out, bundle;
+  std::string arch = {};  // of the bundle's agent: amd64, arm64, armhf; empty: this machine's
 };
 /// Prints nothing.
 Status Provision(const ProvisionArguments& arguments);

@@ -25,6 +25,19 @@ std::string AgentConfiguration(const Endpoint& endpoint, const std::string& thin
   return text;
 }
 
+#if defined(__x86_64__)
+constexpr const char* kThisArch = "amd64";
+#elif defined(__aarch64__)
+constexpr const char* kThisArch = "arm64";
+#elif defined(__arm__)
+constexpr const char* kThisArch = "armhf";
+#else
+constexpr const char* kThisArch = "";
+#endif
+
+/// Where packaging/agent/install.sh puts a bundle's files.
+constexpr const char* kInstalledFolder = "/etc/fleetward-agent";
+
 // Where a file of the source tree or an installation lies, seen from the program.
 Result<std::string> FindAsset(std::initializer_list<const char*> places) {
   std::error_code fault;
@@ -34,6 +47,18 @@ Result<std::string> FindAsset(std::initializer_list<const char*> places) {
     if (access(path.c_str(), R_OK) == 0) return path;
   }
   return Error(Code::kNotFound, std::string("cannot find ") + *places.begin() + " beside the program");
+}
+
+/// The agent's program: this machine's lies beside this one, those of others where `scripts/build agent ARCH` puts them.
+Result<std::string> FindAgent(const std::string& arch) {
+  if (arch.empty()) return FindAsset({"/fleetward-agent"});
+  auto found = FindAsset({("/../../agent-" + arch + "/bin/fleetward-agent").c_str(),
+                          ("/../lib/fleetward/" + arch + "/fleetward-agent").c_str()});
+  if (!found.ok() && arch == kThisArch) return FindAsset({"/fleetward-agent"});
+  if (!found.ok()) {
+    return Error(Code::kNotFound, "there is no agent for " + arch + " yet: scripts/build agent " + arch + " makes it");
+  }
+  return found;
 }
 
 Status Copy(const std::string& from, const std::string& to, unsigned mode) {
@@ -58,15 +83,14 @@ Status Run(const std::vector<std::string>& words) {
   return {};
 }
 
-Status WriteBundle(const ProvisionArguments& arguments, const Endpoint& endpoint) {
+Status WriteBundle(const ProvisionArguments& arguments, const Endpoint& endpoint, const std::string& agent) {
   std::string folder = arguments.out + "/.bundle";
   std::string inner = folder + "/fleetward-agent";
   FW_TRY(MakeDirs(inner, 0700));
   for (const char* name : {"ca.pem", "certificate.pem", "private.key"}) {
     FW_TRY(Copy(arguments.out + '/' + name, inner + '/' + name, std::string_view(name) == "private.key" ? 0600 : 0644));
   }
-  FW_TRY(WriteFileAtomic(inner + "/agent.toml", AgentConfiguration(endpoint, arguments.thing, "/etc/fleetward"), 0644));
-  FW_ASSIGN(std::string agent, FindAsset({"/fleetward-agent"}));
+  FW_TRY(WriteFileAtomic(inner + "/agent.toml", AgentConfiguration(endpoint, arguments.thing, kInstalledFolder), 0644));
   FW_ASSIGN(std::string unit, FindAsset({"/../../../packaging/systemd/fleetward-agent.service",
                                          "/../lib/systemd/system/fleetward-agent.service"}));
   FW_ASSIGN(std::string install, FindAsset({"/../../../packaging/agent/install.sh", "/../share/fleetward/install.sh"}));
@@ -84,6 +108,10 @@ Status WriteBundle(const ProvisionArguments& arguments, const Endpoint& endpoint
 
 Status Provision(const ProvisionArguments& given) {
   ProvisionArguments arguments = given;
+  std::string agent;
+  if (!arguments.bundle.empty()) {
+    FW_ASSIGN(agent, FindAgent(arguments.arch));  // before a thing is made in vain
+  }
   FW_ASSIGN(LocalClient client, LocalClient::Open(DataFolder(arguments.data)));
   arguments.out = Absolute(arguments.out);
   FW_TRY(MakeDirs(arguments.out, 0700));
@@ -96,7 +124,7 @@ Status Provision(const ProvisionArguments& given) {
   FW_TRY(Copy(client.endpoint().ca, arguments.out + "/ca.pem", 0644));
   FW_TRY(WriteFileAtomic(arguments.out + "/agent.toml",
                          AgentConfiguration(client.endpoint(), arguments.thing, arguments.out), 0644));
-  if (!arguments.bundle.empty()) FW_TRY(WriteBundle(arguments, client.endpoint()));
+  if (!arguments.bundle.empty()) FW_TRY(WriteBundle(arguments, client.endpoint(), agent));
   return {};
 }
 
@@ -107,6 +135,12 @@ int RunProvision(const ProvisionArguments& arguments) {
   std::printf("Start its agent:  fleetward-agent --config %s/agent.toml\n", Absolute(arguments.out).c_str());
   if (!arguments.bundle.empty()) {
     std::printf("Or on another machine:  tar xzf %s && sudo fleetward-agent/install.sh\n", arguments.bundle.c_str());
+    auto endpoint = ReadEndpoint(DataFolder(arguments.data));
+    if (endpoint.ok() && (endpoint->mqtt_host == "localhost" || endpoint->mqtt_host == "127.0.0.1")) {
+      std::printf("Note: the bundle says %s, which other machines cannot reach. Start the server with\n"
+                  "  --set tls.hostnames=ITS.NAME  (docs/operations.md), or change `endpoint` in the bundle's agent.toml.\n",
+                  endpoint->mqtt_host.c_str());
+    }
   }
   return 0;
 }
