@@ -6,6 +6,7 @@
 #include "fleetward/base/file.h"
 #include "fleetward/config/option.h"
 #include "fleetward/config/server_options.h"
+#include "toml.h"
 
 namespace fleetward::config {
 namespace {
@@ -60,6 +61,18 @@ TEST(ServerTable, BadFilesNameTheirFault) {
     ++seen;
   }
   EXPECT_GE(seen, 10);
+}
+
+TEST(ParseToml, LettersOfOtherScriptsStandInQuotesAndCommentsOnly) {
+  for (const char* text : {"a = \"\u00e9 \\\" \u0349\" # \u0349\n", "a = '\u0349\\' # '\n", "a = \"\"\"x\n\u0349\"\" \"\"\"\n",
+                           "a = '''x\n\u0349'' '''\nb = [\"\u0349\", '\u0349']\n"}) {
+    EXPECT_TRUE(ParseToml(text, "f").ok()) << text;
+  }
+  for (const char* text : {"\u0349 = 1", "h \u0349e//", "a = \"x\" \u0349", "a = 'x'\u0349", "a = \"\"\"x\"\"\" \u0349", "# c\n\u0349"}) {
+    auto parsed = ParseToml(text, "f");
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_NE(parsed.error().message().find("only ASCII"), std::string::npos) << parsed.error().message();
+  }
 }
 
 TEST(ServerTable, MissingFileIsNotFound) {

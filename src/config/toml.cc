@@ -75,19 +75,51 @@ class Flattener {
   TomlDocument& document_;
 };
 
+/// The line of the first byte that TOML does not allow where it stands, with what is wrong; line 0: none. The library
+/// asserts on control characters, and calls it unreachable when it meets some letters outside of quotes and comments.
+struct BadByte {
+  std::uint32_t line = 0;
+  const char* what = "";
+};
+BadByte FindBadByte(std::string_view text) {
+  std::uint32_t line = 1;
+  std::string_view quote;  // what ends the string around us; "#" in a comment
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto c = static_cast<unsigned char>(text[i]);
+    if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) return {line, "a control character"};
+    if (c >= 0x80 && quote.empty()) return {line, "only ASCII may stand outside of quotes and comments"};
+    if (c == '\n') {
+      ++line;
+      if (quote.size() == 1) quote = {};  // only """ and ''' go on
+    } else if (quote == "#") {
+      continue;
+    } else if (!quote.empty()) {
+      bool escape = c == '\\' && quote[0] == '"' && i + 1 < text.size();
+      if (escape && (text[i + 1] == '"' || text[i + 1] == '\\')) {
+        ++i;
+      } else if (text.substr(i).starts_with(quote)) {
+        i += quote.size() - 1;
+        quote = {};
+      }
+    } else if (c == '#') {
+      quote = "#";
+    } else if (c == '"' || c == '\'') {
+      bool three = text.size() - i >= 3 && text[i + 1] == text[i] && text[i + 2] == text[i];
+      quote = c == '"' ? (three ? "\"\"\"" : "\"") : (three ? "'''" : "'");
+      i += quote.size() - 1;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<TomlDocument> ParseToml(std::string_view text, std::string_view source) {
   if (text.size() > kMaxBytes) {
     return Error(Code::kInvalidArgument, std::string(source) + ": larger than 1 MiB");
   }
-  // TOML allows neither; the library asserts on some of them instead of saying so.
-  std::uint32_t line = 1;
-  for (unsigned char c : text) {
-    line += c == '\n';
-    if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
-      return Error(Code::kInvalidArgument, std::string(source) + ":" + std::to_string(line) + ": a control character");
-    }
+  if (BadByte bad = FindBadByte(text); bad.line != 0) {
+    return Error(Code::kInvalidArgument, std::string(source) + ":" + std::to_string(bad.line) + ": " + bad.what);
   }
   toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
