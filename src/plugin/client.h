@@ -80,6 +80,7 @@ struct alignas(64) Client {
 
   std::unique_ptr<policy::DeviceSession> rights;
   std::string source_ip;
+  std::uint64_t unread_bytes = 0;           // delivered since its socket was last seen to take more
   std::uint64_t connection = 0;
   std::uint64_t version_number = 0;
   std::int64_t forget_ms = 0;  // event time at which an offline session is forgotten

@@ -36,6 +36,8 @@ class Broker {
   virtual void Kick(const std::string& client_id, bool with_will) = 0;
   /// QoS 0, not retained, routed before the broker looks at its sockets again; each receiver is checked as ever.
   virtual void Publish(const std::string& topic, std::string_view payload) = 0;
+  /// False when the socket of this client is full: the broker keeps what was sent to it, without a bound in bytes.
+  virtual bool TakesMore(const void* client) = 0;
   virtual void Log(std::string_view line) = 0;
 };
 
@@ -96,6 +98,7 @@ class Edge {
   Client* Find(const void* key);
   policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now);
   Verdict Denied(Client& client, std::string_view topic, policy::Refusal refusal, bool silent_ok);
+  bool MayWait(Client& client, std::size_t bytes);
   void ForwardReport(Client& client, const ReportTopic& topic, std::string_view payload, std::int64_t now);
   bool ReadsAnswers(Client& client);
   void MarkDirty(Client& client);

@@ -112,6 +112,7 @@ class EdgeTest : public testing::Test, public Broker {
       if (id == client_id) return edge().OnDisconnect(key, client_id.c_str(), "192.0.2.1", true);
     }
   }
+  bool TakesMore(const void*) override { return takes_more_; }
   void Log(std::string_view) override {}
 
   static const void* Key(int n) { return reinterpret_cast<const void*>(static_cast<std::uintptr_t>(n)); }
@@ -216,6 +217,7 @@ class EdgeTest : public testing::Test, public Broker {
   std::unique_ptr<bus::FrameListener> listener_;
   std::unique_ptr<Edge> edge_;
   std::map<const void*, std::string> ids_;
+  bool takes_more_ = true;
   std::vector<std::string> kicked_, reports_, disconnected_;
   std::vector<std::int64_t> applied_;
   std::vector<std::uint64_t> connected_;
@@ -559,6 +561,27 @@ TEST_F(EdgeTest, OneCertificateCannotTakeTheBroker) {
   Pass(1000);
   EXPECT_EQ(totals_["s0"].counts.messages_sent, 3u);
   EXPECT_EQ(refused_["LIMIT"], 1u + 995u + 1u);
+}
+
+TEST_F(EdgeTest, WhatAClientDoesNotReadIsBounded) {
+  ASSERT_EQ(Connect(1, "a"), Verdict::kAllow);
+  std::string payload(128 * 1024, 'x');
+  auto deliver = [&](int times) {
+    int allowed = 0;
+    for (int i = 0; i < times; ++i) {
+      Publish(1, "t");  // another message
+      allowed += edge().OnReceive(Key(1), "t", Key(1000 + i), payload) == Verdict::kAllow ? 1 : 0;
+    }
+    return allowed;
+  };
+  EXPECT_EQ(deliver(40), 40) << "it reads";
+  takes_more_ = false;
+  EXPECT_LE(deliver(40), 8) << "1 MB";
+  takes_more_ = true;
+  EXPECT_EQ(deliver(10), 10);
+  Pass(1000);
+  EXPECT_GE(totals_["a"].counts.messages_discarded, 32u);
+  EXPECT_EQ(totals_["a"].counts.messages_received + totals_["a"].counts.messages_discarded, 90u);
 }
 
 TEST_F(EdgeTest, WithoutTheServerCountsAreKeptUntilItReturns) {

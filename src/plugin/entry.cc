@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "client_socket.h"
 #include "edge.h"
 #include "fleetward/base/file.h"
 #include "fleetward/crypto/peer_certificate.h"
@@ -30,6 +31,10 @@ class MosquittoBroker final : public plugin::Broker {
     // Without a client id: routed to subscribers, with the READ check of each (docs/broker.md).
     mosquitto_broker_publish_copy(nullptr, topic.c_str(), static_cast<int>(payload.size()), payload.data(), 0, false,
                                   nullptr);
+  }
+  bool TakesMore(const void* client) override {
+    const char* address = mosquitto_client_address(static_cast<const mosquitto*>(client));
+    return plugin::TakesMore(plugin::SocketOf(client, address == nullptr ? "" : address));
   }
   void Log(std::string_view line) override {
     mosquitto_log_printf(MOSQ_LOG_NOTICE, "%.*s", static_cast<int>(line.size()), line.data());

@@ -47,7 +47,7 @@ Status Set(Options& o, const std::string& name, const std::string& value) {
         Number{"max_clients_per_certificate", 1, o.max_clients_per_certificate},
         Number{"max_sessions_per_certificate", 1, o.max_sessions_per_certificate},
         Number{"max_retained_per_certificate", 0, o.max_retained_per_certificate},
-        Number{"session_expiry_seconds", 1, expiry}}) {
+        Number{"max_waiting_bytes", 1, o.max_waiting_bytes}, Number{"session_expiry_seconds", 1, expiry}}) {
     if (name != number.name) continue;
     FW_TRY(ParseNumber(name, value, number.least, number.target));
     o.bucket_seconds = static_cast<std::int64_t>(bucket);

@@ -27,6 +27,7 @@ struct Options {
   std::uint64_t max_clients_per_certificate = 64;
   std::uint64_t max_sessions_per_certificate = 64;   // client ids with a persistent session
   std::uint64_t max_retained_per_certificate = 256;  // retained topics
+  std::uint64_t max_waiting_bytes = 1 << 20;         // sent to a client that does not read them
   std::int64_t session_expiry_seconds = 3600;        // as the broker's persistent_client_expiration
 };
 

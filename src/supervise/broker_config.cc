@@ -66,6 +66,7 @@ Result<std::string> RenderBrokerConfig(const BrokerConfig& config) {
   line("autosave_interval", std::to_string(config.autosave_seconds));
   line("persistent_client_expiration", Expiry(config.session_expiry_seconds));
   line("max_inflight_messages", std::to_string(config.max_inflight_messages));
+  line("max_inflight_bytes", std::to_string(config.max_inflight_bytes));
   line("max_queued_messages", std::to_string(config.max_queued_messages));
   line("max_queued_bytes", std::to_string(config.max_queued_bytes));
   line("max_packet_size", std::to_string(config.max_packet_bytes));

@@ -294,6 +294,7 @@ def test_a_killed_server_misses_nothing_and_sees_nothing_twice(edge):
     for i in range(20):
         report(i)
     wait_for(lambda: len(edge.server.of("report")) == 20)
+    edge.server.settle()  # the plugin has seen that they arrived
     edge.server.kill()
     for i in range(20, 60):
         report(i)

@@ -1,13 +1,23 @@
 """Attacks of docs/threat-model.md that fit no other file."""
+import json
+import os
 import socket
 import ssl
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
+from support import processes
 from support.device import Device, Reporter, report
+from support.edge import Mqtt
+from support.paths import TLS_LOAD
 from support.processes import wait_for
+
+# Threat g at its full size: some ten minutes.
+LONG = bool(os.environ.get("FLEETWARD_LONG_TESTS"))
+NAMES = int(os.environ.get("FLEETWARD_THREAT_NAMES", "100000"))
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +33,131 @@ def test_n_renegotiation_is_refused_by_the_broker(fw):
     said, _ = client.communicate("R\n", timeout=20)  # openssl's client asks for one with a line "R"
     assert "RENEGOTIATING" in said and "Verify return code: 0" in said, said
     assert "no renegotiation" in said, said
+
+
+# g: what one certificate can make the processes hold
+
+def resident_mb(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) / 1024
+
+
+def counter(fw, name):
+    text = urllib.request.urlopen(f"http://127.0.0.1:{fw.metrics_port}/metrics", timeout=20).read().decode()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+               if line.startswith(name) and line[len(name)] in " {")
+
+
+def raw(fw, certificate, client_id, clean=True, receive_buffer=None):
+    context = ssl.create_default_context(cafile=fw.ca)
+    context.load_cert_chain(certificate.pem, certificate.key)
+    sock = socket.socket()
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.connect(("127.0.0.1", fw.mqtt_port))
+    client = Mqtt(context.wrap_socket(sock, server_hostname="localhost"))
+    assert client.connect(client_id, clean=clean) == 0
+    return client
+
+
+def post_for(client, topics, payload, qos, count):
+    """So many publishes, as fast as the broker takes them all (100 a second)."""
+    for number in range(count):
+        client.post(topics[number % len(topics)], payload, qos=qos)
+        time.sleep(0.011)
+    client.ping(timeout=60)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_g_what_clients_do_not_read_is_bounded(make, qos):
+    """Eight connections that read nothing, 300 messages of 128 KB: 300 MB of copies without a bound in bytes."""
+    fw = make()
+    certificate = fw.thing("deaf")
+    deaf = [raw(fw, certificate, f"deaf-{i}", receive_buffer=4096) for i in range(8)]
+    for client in deaf:
+        client.subscribe("flood", qos=qos)
+    sender = raw(fw, certificate, "sender")
+    before = resident_mb(fw.pid("broker"))
+    post_for(sender, ["flood"], os.urandom(127 * 1024), qos, 300)
+    assert resident_mb(fw.pid("broker")) - before < 8 * 4
+    with Reporter(fw, fw.thing("beside"), "beside") as device:
+        device.listen("json")
+        assert device.ask(report(1))[0] == "accepted"
+
+
+def test_g_what_waits_for_absent_sessions_is_bounded(make):
+    """64 sessions, 10 MB for each of them offered: 1 MB is kept."""
+    fw = make()
+    certificate = fw.thing("absent")
+    count, offered = (64, 80) if LONG else (8, 40)
+    for number in range(count):
+        client = raw(fw, certificate, f"absent-{number}", clean=False)
+        client.subscribe(f"later/{number}", qos=1)
+        client.disconnect()
+    senders = [raw(fw, certificate, f"sender-{i}") for i in range(4 if LONG else 1)]
+    before = resident_mb(fw.pid("broker"))
+    for number in range(offered * count // len(senders)):
+        for index, sender in enumerate(senders):
+            sender.post(f"later/{(number * len(senders) + index) % count}", os.urandom(16) * 8128, qos=1)
+        time.sleep(0.011)
+    for sender in senders:
+        sender.ping(timeout=60)
+    grown = resident_mb(fw.pid("broker")) - before
+    print(f"{count} sessions, {offered * 127 / 1024:.0f} MB offered to each: broker +{grown:.0f} MB")
+    assert grown < count * 1.6 + 16
+
+
+def storm(fw, certificate, *flags):
+    command = [TLS_LOAD, "--port", str(fw.mqtt_port), "--mode", "resumed", "--count", str(NAMES), "--flight", "32",
+               "--cert", certificate.pem, "--key", certificate.key, *flags]
+    done = subprocess.run(command, stdout=subprocess.PIPE, preexec_fn=processes.die_with_parent, env=fw.environment(),
+                          check=True, timeout=3000)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(not LONG, reason="FLEETWARD_LONG_TESTS=1: ten minutes")
+def test_g_a_hundred_thousand_names_under_one_certificate(make):
+    fw = make({"detect.min_duration_seconds": 10})
+    beside = fw.thing("beside")
+    loose = fw.certificate()  # of no thing: each client id may be a name
+    fw.iot.attach_policy(policyName=fw.policy("all", ("Allow", "iot:*", "*")), target=loose.arn)
+    broker, server = fw.pid("broker"), fw.pid("server")
+    sizes = {"start": (resident_mb(broker), resident_mb(server))}
+
+    def note(what, text=""):
+        sizes[what] = (resident_mb(broker), resident_mb(server))
+        print(f"{what}: broker {sizes[what][0]:.0f} MB, server {sizes[what][1]:.0f} MB  {text}", flush=True)
+
+    # Persistent sessions: 64 are kept, the others refused.
+    seen = storm(fw, loose, "--id", "session-%d", "--clean", "0")
+    note("sessions", seen)
+    assert seen["done"] <= 64 + 1 and seen["failed"] >= NAMES - 65
+    # Client ids and thing names at once: each connection is another client and reports for another name.
+    ignored = counter(fw, "fleetward_names_ignored_total")
+    seen = storm(fw, loose, "--id", "name-%d", "--report", "$aws/things/name-%d/defender/metrics/json")
+    note("names", seen)
+    assert seen["done"] > NAMES * 0.5, seen
+    wait_for(lambda: counter(fw, "fleetward_names_ignored_total") > ignored, 60, "names that are not kept")
+    # Subscriptions, retained topics.
+    hoarder = raw(fw, loose, "hoarder")
+    granted = 0
+    for first in range(0, NAMES, 500):
+        granted += sum(code < 0x80 for code in hoarder.subscribe(*[f"f/{n}" for n in range(first, first + 500)]))
+    assert granted == 50
+    for number in range(NAMES):
+        hoarder.post(f"r/{number}", b"x" * 1000, qos=0, retain=True)
+    hoarder.ping(timeout=60)
+    note("subscriptions and retained topics")
+    # Metric names: 100 in each report, none declared.
+    with Reporter(fw, fw.thing("chatty"), "chatty") as device:
+        device.listen("json")
+        for number in range(NAMES // 100):
+            device.ask(report(number + 1, custom_metrics={f"m{number}_{i}": [{"number": i}] for i in range(100)}))
+            time.sleep(0.01)
+        note("metric names")
+    with Reporter(fw, beside, "beside") as device:
+        device.listen("json")
+        assert device.ask(report(1))[0] == "accepted"
+    assert {part: fw.living(part) for part in ("broker", "server")} == {"broker": broker, "server": server}
+    assert sizes["metric names"][0] - sizes["start"][0] < 100, sizes
+    assert sizes["metric names"][1] - sizes["start"][1] < 200, sizes

@@ -143,9 +143,9 @@ class Mqtt:
         _, answer = self.read(want=0x90)
         return list(answer[3 if self.protocol == 5 else 2:])
 
-    def ping(self):
+    def ping(self, timeout=10):
         self.send(0xC0)
-        self.read(want=0xD0)
+        self.read(want=0xD0, timeout=timeout)
         return 0
 
     def receive(self, count, timeout=10):

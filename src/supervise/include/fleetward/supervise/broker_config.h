@@ -30,7 +30,8 @@ struct BrokerConfig {
   std::vector<std::pair<std::string, std::string>> plugin_options;
   std::uint32_t max_inflight_messages = 100;      // core.md §3
   std::uint32_t max_queued_messages = 1000;
-  std::uint32_t max_queued_bytes = 8 << 20;       // a client; threats.md g
+  std::uint32_t max_inflight_bytes = 1 << 20;     // a client; threats.md g
+  std::uint32_t max_queued_bytes = 1 << 20;       // a client, on top
   std::uint32_t max_packet_bytes = 146 * 1024;    // over the payload's 128 KB, which the plugin checks exactly
   std::uint32_t autosave_seconds = 30;
   std::uint32_t session_expiry_seconds = 3600;
