@@ -16,7 +16,7 @@ import pytest
 
 from support.device import Reporter, report
 from support.fleetward import Fleetward, clean_environment, mode
-from support.paths import BUILD, FLEETWARD
+from support.paths import BUILD, FLEETWARD, ROOT
 from support.processes import alive, free_port, listeners, wait_for
 
 
@@ -347,6 +347,28 @@ def test_provision_makes_everything_a_device_needs(make, tmp_path):
     bad = tmp_path / "bad"
     assert fw.run("provision", "bad name!", "--data", fw.data, "--out", str(bad), check=False).returncode != 0
     assert sorted(t["thingName"] for t in fw.iot.list_things()["things"]) == ["pump-1", "pump-2"]
+
+
+def test_an_installed_fleetward_finds_its_parts(tmp_path):
+    """scripts/install below a folder: server, plugin and what a bundle needs are found from there."""
+    subprocess.run([f"{ROOT}/scripts/install", "--root", tmp_path / "root"], check=True, capture_output=True,
+                   env=clean_environment(FLEETWARD_BUILD=BUILD))
+    assert (tmp_path / "root/etc/fleetward/fleetward.toml").exists()
+    program = str(tmp_path / "root/usr/bin/fleetward")
+    os.chmod(tmp_path, 0o755)
+    installed = Fleetward(tmp_path / "data", start=False)
+    installed.arguments = lambda program=program, given=installed.arguments: [program, *given()[1:]]
+    try:
+        installed.start()
+        for line in open(f"/proc/{installed.pid('server')}/maps"):
+            if line.rstrip().endswith("/fleetward"):
+                assert str(tmp_path) in line
+                break
+        subprocess.run([program, "provision", "dev", "--data", installed.data, "--out", str(tmp_path / "dev"), "--bundle",
+                        str(tmp_path / "dev.tar.gz")], check=True, capture_output=True)
+        installed.stop()
+    finally:
+        installed.end()
 
 
 def test_version_and_help(fw):
