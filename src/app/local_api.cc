@@ -71,6 +71,7 @@ http::Response StatusOf(const LocalApiParts& parts) {
     j["mail"]["pending"] = mails->pending;
     j["mail"]["undeliverable"] = mails->dead;
     j["mail"]["kept"] = mails->kept;
+    j["deliveries"] = {{"waiting", mails->pending}, {"dead", mails->dead}};
   }
   return Answer(200, j);
 }
@@ -145,6 +146,31 @@ http::Response Mails(const LocalApiParts& parts) {
   return Answer(200, j);
 }
 
+// Bodies of confirmations hold tokens: they are left out.
+http::Response DeadLetters(const LocalApiParts& parts) {
+  constexpr std::size_t kLimit = 1000;
+  auto dead = parts.outbox.Dead(kLimit);
+  if (!dead.ok()) return Fault(dead.error());
+  ordered_json j = {{"deadLetters", ordered_json::array()}};
+  for (const auto& d : *dead) {
+    ordered_json letter = {{"messageId", d.message_id.Uuid()}, {"kind", d.kind}, {"topicArn", d.topic},
+                           {"protocol", d.protocol}, {"endpoint", d.endpoint}, {"created", Iso8601(d.created)},
+                           {"attempts", d.attempts}, {"failure", d.last_failure}};
+    if (d.kind == "notification") letter["subject"] = d.subject, letter["message"] = d.body;
+    j["deadLetters"].push_back(std::move(letter));
+  }
+  return Answer(200, j);
+}
+
+http::Response SigningCertificate(const LocalApiParts& parts, const http::Request& request) {
+  auto pem = request.method == "GET" ? parts.signer.CertificatePem(NameIn(request, "/")) : std::nullopt;
+  if (!pem) return Answer(404, {{"message", "there is no such certificate"}});
+  http::Response response;
+  response.headers = {{"Content-Type", "application/x-pem-file"}, {"Cache-Control", "public, max-age=86400"}};
+  response.body = std::move(*pem);
+  return response;
+}
+
 http::Response Provision(const LocalApiParts& parts, const api::CallContext& context, const http::Request& request,
                          const std::string& name) {
   if (request.method != "POST") return Answer(405, {{"message", "use POST"}});
@@ -213,6 +239,12 @@ void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
   router.HandleLocal(prefix("import"), api::LocalAuth::kAdmin,
                      [parts](const api::CallContext& context, const http::Request& request) {
                        return Import(parts, context, request);
+                     });
+  router.HandleLocal(prefix("dead-letters"), api::LocalAuth::kOperator,
+                     [parts](const api::CallContext&, const http::Request&) { return DeadLetters(parts); });
+  router.HandleLocal("/SimpleNotificationService-", api::LocalAuth::kUnsigned,
+                     [parts](const api::CallContext&, const http::Request& request) {
+                       return SigningCertificate(parts, request);
                      });
   router.HandleLocal(prefix("provision/"), api::LocalAuth::kAdmin,
                      [parts, at = prefix("provision/")](const api::CallContext& context, const http::Request& request) {

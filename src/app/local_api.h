@@ -8,6 +8,7 @@
 #include "fleetward/ingest/pipeline.h"
 #include "fleetward/notify/outbox.h"
 #include "fleetward/registry/import.h"
+#include "fleetward/notify/signer.h"
 #include "fleetward/registry/provision.h"
 #include "fleetward/registry/registry.h"
 
@@ -19,12 +20,14 @@ struct LocalApiParts {
   notify::Outbox& outbox;
   registry::Registry& registry;
   registry::Importer& importer;
+  notify::MessageSigner& signer;
   const Clock& clock;
   bool mails_are_sent = false;   // notify.smtp.url is set
   Timestamp started{};
 };
 
-/// GET status, things/{name}, why/{name}?behavior=, mails; POST provision/{name}, import.
+/// GET status, things/{name}, why/{name}?behavior=, mails, dead-letters; POST provision/{name}, import; unsigned: the
+/// certificates that messages are signed with.
 void RegisterLocalApi(api::Router& router, const LocalApiParts& parts);
 
 }  // namespace fleetward::app

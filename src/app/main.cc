@@ -59,6 +59,11 @@ int Main(int argc, char** argv) {
   auto* mail = with_data(app.add_subcommand("mail", "mails that were kept or could not be delivered"));
   mail->callback([&] { exit_code = RunMail(data); });
 
+  bool as_json = false;
+  auto* dead = with_data(app.add_subcommand("dead-letters", "messages that were given up"));
+  dead->add_flag("--json", as_json, "one JSON object a line");
+  dead->callback([&] { exit_code = RunDeadLetters(data, as_json); });
+
   auto* env = with_data(app.add_subcommand("env", "shell settings for the stock CLI: eval \"$(fleetward env)\""));
   env->callback([&] { exit_code = RunEnv(data); });
 

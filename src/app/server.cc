@@ -32,6 +32,8 @@
 #include "fleetward/ingest/pipeline.h"
 #include "fleetward/notify/dispatcher.h"
 #include "fleetward/notify/email.h"
+#include "fleetward/notify/http_channel.h"
+#include "fleetward/notify/signer.h"
 #include "fleetward/notify/topics.h"
 #include "fleetward/registry/directory.h"
 #include "fleetward/registry/fleet_index.h"
@@ -85,6 +87,20 @@ Result<std::uint32_t> ShardCount(const DataFolder& folder, const config::ServerO
   }
   FW_TRY(WriteFileAtomic(path, std::to_string(wanted) + '\n', 0600));
   return wanted;
+}
+
+fetch::FetchRules FetchRulesOf(const config::ServerOptions& options) {
+  fetch::FetchRules rules;
+  rules.loopback_only = options.fetch_allow_loopback;
+  rules.allow_private = options.fetch_allow_private;
+  rules.ca_file = options.fetch_ca_file;
+  std::vector<std::string> own = options.mqtt_listen;
+  own.push_back(options.api_listen);
+  own.push_back(options.metrics_listen);
+  for (const std::string& listen : own) {
+    if (auto address = config::ParseHostPort(listen); address.ok()) rules.own_ports.push_back(address->port);
+  }
+  return rules;
 }
 
 }  // namespace
@@ -175,11 +191,22 @@ class Server::Impl {
 
   Status OpenNotify() {
     outbox_ = std::make_unique<notify::Outbox>(*store_, clock_);
+    FW_ASSIGN(std::string stable_key, StableKey(folder_.In("page-token-key")));
     notify::TopicSettings topics;
     topics.account = options_.account_id;
     topics.region = SigningRegion();
     topics.public_url = PublicUrl(options_);
+    topics.link_key = crypto::HmacSha256(stable_key, "unsubscribe links");
+    topics.fetch = FetchRulesOf(options_);
+    topics.max_topics = static_cast<std::size_t>(options_.notify_max_topics);
+    topics.max_subscriptions_per_topic = static_cast<std::size_t>(options_.notify_max_subscriptions_per_topic);
+    topics.max_filter_policies_per_topic = static_cast<std::size_t>(options_.notify_max_filter_policies_per_topic);
+    topics.confirmations_per_address_per_hour = static_cast<int>(options_.notify_confirmations_per_address_per_hour);
+    topics.confirmations_per_key_per_hour = static_cast<int>(options_.notify_confirmations_per_key_per_hour);
     topics_ = std::make_unique<notify::TopicService>(*store_, *outbox_, clock_, topics);
+    fetcher_ = std::make_unique<fetch::Fetcher>(topics.fetch);
+    signer_ = std::make_unique<notify::MessageSigner>(folder_.In("sns-signing"), PublicUrl(options_), *ca_, clock_);
+    http_ = notify::MakeHttpChannel(*fetcher_, *signer_);
     notify::SmtpSettings smtp;
     smtp.url = options_.notify_smtp_url;
     smtp.credentials_file = options_.notify_smtp_credentials_file;
@@ -188,10 +215,10 @@ class Server::Impl {
     FW_ASSIGN(email_, notify::MakeEmailChannel(smtp, *outbox_));
     dispatcher_ = std::make_unique<notify::Dispatcher>(
         *outbox_, clock_,
-        std::map<std::string, notify::Channel*>{{"email", email_.get()}, {"email-json", email_.get()}},
+        std::map<std::string, notify::Channel*>{
+            {"email", email_.get()}, {"email-json", email_.get()}, {"http", http_.get()}, {"https", http_.get()}},
         notify::DispatcherSettings{}, counters_);
-    dispatcher_->Start();
-    return {};
+    return dispatcher_->Start();
   }
 
   Status OpenPipeline() {
@@ -259,7 +286,7 @@ class Server::Impl {
     router.clock = &clock_;
     router.counters = &counters_;
     router_ = std::make_unique<api::Router>(router);
-    RegisterLocalApi(*router_, {*pipeline_, *outbox_, *registry_, *importer_, clock_, !options_.notify_smtp_url.empty(),
+    RegisterLocalApi(*router_, {*pipeline_, *outbox_, *registry_, *importer_, *signer_, clock_, !options_.notify_smtp_url.empty(),
                                 clock_.Now()});
     std::string api_host = PublicUrl(options_);
     api_host.erase(0, api_host.find("://") + 3);
@@ -347,7 +374,9 @@ class Server::Impl {
   FleetObserver observer_;
   std::unique_ptr<notify::Outbox> outbox_;
   std::unique_ptr<notify::TopicService> topics_;
-  std::unique_ptr<notify::Channel> email_;
+  std::unique_ptr<fetch::Fetcher> fetcher_;
+  std::unique_ptr<notify::MessageSigner> signer_;
+  std::unique_ptr<notify::Channel> email_, http_;
   std::unique_ptr<notify::Dispatcher> dispatcher_;
   std::unique_ptr<alarms::VerificationBook> verifications_;
   std::unique_ptr<ingest::ConfigFeed> feed_;

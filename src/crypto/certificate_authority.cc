@@ -134,6 +134,18 @@ Result<Certificate> CertificateAuthority::IssueDevice(const PrivateKey& key, Tim
                key_.impl().key.get());
 }
 
+Result<Certificate> CertificateAuthority::IssueSigner(const PrivateKey& key, std::string_view common_name,
+                                                      Timestamp now) const {
+  NameHandle name = CommonName(common_name);
+  Plan plan{name.get(), key.impl().key.get(), Seconds(now) - kClockSkewSeconds, Seconds(now) + 396 * 86400,
+            {{NID_basic_constraints, "critical,CA:FALSE"},
+             {NID_key_usage, "critical,digitalSignature"},
+             {NID_ext_key_usage, "codeSigning"},
+             {NID_subject_key_identifier, "hash"},
+             {NID_authority_key_identifier, "keyid"}}};
+  return Issue(plan, certificate_.impl().x509.get(), key_.impl().key.get());
+}
+
 Result<Certificate> CertificateAuthority::IssueDevice(const CertificateRequest& request, Timestamp now) const {
   X509_REQ* raw = request.impl().request.get();
   return Issue(DevicePlan(X509_REQ_get_subject_name(raw), X509_REQ_get0_pubkey(raw), now),

@@ -57,6 +57,20 @@ std::string PrivateKey::PublicPem() const {
   return BioText(bio.get());
 }
 
+Result<std::string> PrivateKey::Sign(SignatureDigest digest, std::string_view data) const {
+  std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
+  const EVP_MD* algorithm = digest == SignatureDigest::kSha1 ? EVP_sha1() : EVP_sha256();
+  const auto* bytes = reinterpret_cast<const unsigned char*>(data.data());
+  std::string signature(1024, '\0');
+  std::size_t size = signature.size();
+  if (!context || EVP_DigestSignInit(context.get(), nullptr, algorithm, nullptr, impl_->key.get()) != 1 ||
+      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size, bytes, data.size()) != 1) {
+    return OpensslError("signing");
+  }
+  signature.resize(size);
+  return signature;
+}
+
 KeyStrength PrivateKey::strength() const { return StrengthOf(impl_->key.get()); }
 
 }  // namespace fleetward::crypto

@@ -129,12 +129,17 @@ std::size_t CountHeader(char*, std::size_t size, std::size_t count, void* user) 
   return exchange->header_bytes > kMaxAnswerHeaders ? 0 : size * count;
 }
 
+int Progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(user)->load() ? 1 : 0;
+}
+
 Error Failure(CURLcode result, const Exchange& exchange, const char* detail) {
   if (exchange.refused && (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST)) {
     return *exchange.refused;
   }
   std::string text = detail[0] != '\0' ? detail : curl_easy_strerror(result);
   switch (result) {
+    case CURLE_ABORTED_BY_CALLBACK: return Error(Code::kInvalidState, "the request was cancelled");
     case CURLE_OPERATION_TIMEDOUT: return Error(Code::kTimeout, text);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
@@ -231,6 +236,11 @@ Result<FetchAnswer> Fetcher::Fetch(const FetchRequest& request) const {
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  }
+  if (request.cancel != nullptr) {
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, Progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(request.cancel));
   }
   // The system's CAs stay trusted: they are found by CURLOPT_CAPATH, which this leaves alone.
   if (!rules_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, rules_.ca_file.c_str());

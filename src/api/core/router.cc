@@ -68,10 +68,11 @@ bool AllowsLocal(const std::optional<access::Principal>& principal, LocalAuth au
   return false;
 }
 
-/// The two calls that a link in a message makes: unsigned, by GET (core.md §9).
+/// The two calls that a link in a message makes: unsigned, by GET (core.md §9); and the form of the page that asks before
+/// a mail's link ends a subscription.
 bool MayBeUnsigned(const http::Request& request, const OperationInfo& operation) {
-  return request.method == "GET" && operation.service == "sns" &&
-         (operation.name == "ConfirmSubscription" || operation.name == "Unsubscribe");
+  if (operation.service != "sns") return false;
+  return operation.name == "Unsubscribe" || (operation.name == "ConfirmSubscription" && request.method == "GET");
 }
 
 /// Browsers name text/html before XML; tools name it not at all.
@@ -347,7 +348,9 @@ http::Response Router::State::ServeOperation(Call& call) const {
   if (status.ok()) status = Run(call, out);
   http::Response response = status.ok() ? Frame(call, std::move(out)) : Fail(call, status.error());
   auto entry = entries.find(operation);
-  if (unsigned_call && entry != entries.end() && entry->second.page && PrefersHtml(call.request)) {
+  bool asks = !status.ok() && status.error().fields().contains("ask");
+  if (asks) response.status = 200;
+  if (unsigned_call && entry != entries.end() && entry->second.page && (asks || PrefersHtml(call.request))) {
     PutHtml(response, entry->second.page(status.ok() ? nullptr : &status.error()));
   }
   Record(call, response.status);

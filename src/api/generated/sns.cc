@@ -682,6 +682,8 @@ Status Unsubscribe::ParseRequest(const RequestParts& parts, Request& out) {
   codec::Value root = in.Root();
   if (root.IsStruct()) {
     if (codec::Value v = root.Member("SubscriptionArn", codec::kRequired)) out.subscription_arn = v.String();
+    if (codec::Value v = root.Member("Token")) out.token = v.String();
+    if (codec::Value v = root.Member("Confirm")) out.confirm = v.Bool();
   }
   return in.Finish();
 }

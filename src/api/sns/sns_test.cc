@@ -27,6 +27,7 @@ struct SnsApiTest : ::testing::Test {
     settings.account = "123456789012";
     settings.region = "us-east-1";
     settings.public_url = "https://api.example:8443";
+    settings.link_key = std::string(32, 'l');
     return settings;
   }
   void SetUp() override {
@@ -52,7 +53,7 @@ struct SnsApiTest : ::testing::Test {
   }
   /// Path and query of the link in the newest mail.
   std::string Link() {
-    auto due = outbox.Due(100).value();
+    auto due = outbox.Queued(100).value();
     const std::string& body = due.back().body;
     std::size_t at = body.find("8443/?") + 4;
     return body.substr(at, body.find('\n', at) - at);
@@ -80,9 +81,52 @@ TEST_F(SnsApiTest, ASubscriptionIsConfirmedByItsLink) {
   EXPECT_EQ(page.status, 400);
   EXPECT_TRUE(Has(page, "could not be confirmed")) << page.body;
   auto subscription = topics.ListSubscriptions(arn, "", 10).value().items.at(0);
-  page = Open("/?Action=Unsubscribe&SubscriptionArn=" + topics.SubscriptionArn(subscription), "text/html");
-  EXPECT_EQ(page.status, 200);
+}
+
+TEST_F(SnsApiTest, AMailsLinkAsksBeforeItEndsASubscription) {  // threats.md o
+  ASSERT_EQ(Call("Action=Subscribe&TopicArn=" + arn + "&Protocol=email&Endpoint=a%40example.com").status, 200);
+  ASSERT_EQ(Open(Link(), "*/*").status, 200);
+  clock.Advance(Millis(1));
+  ASSERT_EQ(Call("Action=Publish&Message=hello&TopicArn=" + arn).status, 200);
+  std::string url = outbox.Queued(100).value().back().url;
+  std::string link = url.substr(url.find("8443/") + 4);
+  EXPECT_EQ(Open(link.substr(0, link.find("&Token=")), "*/*").status, 403);
+  for (const char* accept : {"text/html", "*/*"}) {
+    http::Response page = Open(link, accept);
+    EXPECT_EQ(page.status, 200);
+    EXPECT_TRUE(Has(page, "<h1>End this subscription?</h1>")) << page.body;
+    EXPECT_TRUE(Has(page, "name=\"Confirm\" value=\"true\"")) << page.body;
+  }
+  EXPECT_TRUE(Has(Call("Action=ListSubscriptions"), "example.com"));
+  http::Request post{"POST", "/", {{"Host", "localhost:8443"}, {"Accept", "text/html"}},
+                     link.substr(2) + "&Version=2010-03-31&Confirm=true", "192.0.2.7"};
+  http::Response done = router->Serve(post);
+  EXPECT_EQ(done.status, 200);
+  EXPECT_TRUE(Has(done, "<h1>Subscription ended</h1>")) << done.body;
   EXPECT_FALSE(Has(Call("Action=ListSubscriptions"), "example.com"));
+  post.body = "Action=DeleteTopic&Version=2010-03-31&TopicArn=" + arn;
+  EXPECT_EQ(router->Serve(post).status, 403);
+}
+
+TEST_F(SnsApiTest, BatchesAndPermissions) {
+  auto entry = [](int n, const std::string& id, const std::string& text) {
+    std::string name = "PublishBatchRequestEntries.member." + std::to_string(n);
+    return "&" + name + ".Id=" + id + "&" + name + ".Message=" + text;
+  };
+  std::string batch = "Action=PublishBatch&TopicArn=" + arn;
+  http::Response answer = Call(batch + entry(1, "a", "x") + entry(2, "b", "y"));
+  EXPECT_TRUE(Has(answer, "<Id>a</Id><MessageId>")) << answer.body;
+  EXPECT_TRUE(Has(Call(batch + "&PublishBatchRequestEntries="), "EmptyBatchRequest"));
+  EXPECT_TRUE(Has(Call(batch + entry(1, "a", "x") + entry(2, "a", "y")), "BatchEntryIdsNotDistinct"));
+  EXPECT_TRUE(Has(Call(batch + entry(1, "a.b", "x")), "InvalidBatchEntryId"));
+  EXPECT_EQ(Call(batch + "2" + entry(1, "a", "x")).status, 404);
+  std::string permission = "Action=AddPermission&TopicArn=" + arn +
+                           "&Label=l&AWSAccountId.member.1=111122223333&ActionName.member.1=Publish";
+  EXPECT_EQ(Call(permission).status, 200);
+  EXPECT_EQ(Call(permission).status, 400);
+  EXPECT_TRUE(Has(Call("Action=GetTopicAttributes&TopicArn=" + arn), "111122223333:root"));
+  EXPECT_EQ(Call("Action=RemovePermission&Label=l&TopicArn=" + arn).status, 200);
+  EXPECT_EQ(Call("Action=RemovePermission&Label=l&TopicArn=" + arn).status, 404);
 }
 
 TEST_F(SnsApiTest, UnsignedCallsMayDoNothingElse) {

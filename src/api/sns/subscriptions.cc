@@ -9,19 +9,48 @@ using notify::TopicService;
 
 constexpr const char* kPending = "PendingConfirmation";
 
-/// A page of one heading and one sentence, for those who follow a link of a mail.
-std::string Page(std::string_view heading, std::string_view text) {
+/// A page for those who follow a link of a mail. `html` is escaped already.
+std::string Page(std::string_view heading, const std::string& html) {
   return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + codec::XmlEscape(heading) +
          "</title><style>body{font:1.1rem sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}</style>"
-         "</head><body><h1>" + codec::XmlEscape(heading) + "</h1><p>" + codec::XmlEscape(text) + "</p></body></html>\n";
+         "</head><body><h1>" + codec::XmlEscape(heading) + "</h1><p>" + html + "</p></body></html>\n";
 }
 
 Router::HtmlPage PageFor(std::string done, std::string text, std::string failed) {
   return [done, text, failed](const Error* error) {
-    if (!error) return Page(done, text);
+    if (!error) return Page(done, codec::XmlEscape(text));
     bool ours = error->code() == Code::kIo || error->code() == Code::kCorrupt || error->code() == Code::kInternal;
-    return Page(failed, ours ? "Something went wrong here. Please try again later." : error->message());
+    return Page(failed, codec::XmlEscape(ours ? "Something went wrong here. Please try again later." : error->message()));
   };
+}
+
+/// Asks before a mail's link ends anything: programs open links by themselves (threats.md o).
+std::string AskPage(const Error& ask) {
+  auto hidden = [](std::string_view name, std::string_view value) {
+    return "<input type=\"hidden\" name=\"" + std::string(name) + "\" value=\"" + codec::XmlEscape(value) + "\">";
+  };
+  return Page("End this subscription?",
+              codec::XmlEscape(ask.message()) + "</p><form method=\"post\" action=\"/\">" + hidden("Action", "Unsubscribe") +
+                  hidden("Version", "2010-03-31") + hidden("SubscriptionArn", ask.fields().at("ask")) +
+                  hidden("Token", ask.fields().at("token")) + hidden("Confirm", "true") +
+                  "<button type=\"submit\">End the subscription</button></form><p>");
+}
+
+Router::HtmlPage UnsubscribePage() {
+  auto plain = PageFor("Subscription ended", "No more alerts of this topic will be sent to you.",
+                       "The subscription could not be ended");
+  return [plain](const Error* error) { return error && error->fields().contains("ask") ? AskPage(*error) : plain(error); };
+}
+
+Result<Empty> End(TopicService& topics, const CallContext& context, const UnsubscribeInput& request) {
+  notify::UnsubscribeProof proof{context.principal.has_value(), request.token.value_or(""),
+                                 request.confirm.value_or(false)};
+  FW_ASSIGN(auto outcome, topics.Unsubscribe(ActorOf(context), request.subscription_arn, proof));
+  if (outcome == notify::UnsubscribeOutcome::kEnded) return Empty{};
+  // The router shows an error with this field as a page.
+  return Error(Code::kInvalidState, "No more alerts of this topic would be sent to this address.")
+      .WithField("ask", request.subscription_arn)
+      .WithField("token", proof.token);
 }
 
 sns::Subscription ToApi(const TopicService& topics, const CallContext& context, const notify::Subscription& s) {
@@ -39,11 +68,16 @@ Result<SubscribeResponse> MakeSubscription(TopicService& topics, const CallConte
 
 Result<ConfirmSubscriptionResponse> Confirm(TopicService& topics, const CallContext& context,
                                             const ConfirmSubscriptionInput& request) {
-  bool protect = request.authenticate_on_unsubscribe == "true";
+  const std::string authenticate = request.authenticate_on_unsubscribe.value_or("false");
+  if (authenticate != "true" && authenticate != "false") {
+    return Error(Code::kInvalidArgument, "Invalid parameter: AuthenticateOnUnsubscribe must be true or false");
+  }
+  bool protect = authenticate == "true";
   if (protect && !context.principal) {
     return Error(Code::kPermissionDenied, "AuthenticateOnUnsubscribe=true needs a signed call");
   }
-  FW_ASSIGN(auto subscription, topics.Confirm(request.topic_arn, request.token, protect));
+  FW_ASSIGN(auto subscription,
+            topics.Confirm(request.topic_arn, request.token, context.principal.has_value(), protect));
   return ConfirmSubscriptionResponse{topics.SubscriptionArn(subscription)};
 }
 
@@ -70,8 +104,11 @@ Result<GetSubscriptionAttributesResponse> GetAttributes(const TopicService& topi
   attributes["Protocol"] = subscription.protocol;
   attributes["Endpoint"] = subscription.endpoint;
   attributes["PendingConfirmation"] = subscription.confirmed ? "false" : "true";
-  attributes["ConfirmationWasAuthenticated"] = subscription.confirmation_authenticated ? "true" : "false";
+  attributes["ConfirmationWasAuthenticated"] = subscription.confirmed_by_signature ? "true" : "false";
   attributes.try_emplace("RawMessageDelivery", "false");
+  if (attributes.contains("FilterPolicy")) attributes.try_emplace("FilterPolicyScope", "MessageAttributes");
+  FW_ASSIGN(std::string effective, topics.EffectiveDeliveryPolicy(subscription));
+  if (!effective.empty()) attributes["EffectiveDeliveryPolicy"] = effective;
   return GetSubscriptionAttributesResponse{std::move(attributes)};
 }
 
@@ -85,12 +122,8 @@ void RegisterSubscriptions(Router& router, TopicService& topics) {
   router.ShowPage<ConfirmSubscription>(PageFor("Subscription confirmed",
                                                "Alerts of this topic will be sent to you from now on.",
                                                "The subscription could not be confirmed"));
-  router.Handle<Unsubscribe>([&topics](auto& context, const UnsubscribeInput& request) -> Result<Empty> {
-    FW_TRY(topics.Unsubscribe(ActorOf(context), request.subscription_arn, context.principal.has_value()));
-    return Empty{};
-  });
-  router.ShowPage<Unsubscribe>(PageFor("Subscription ended", "No more alerts of this topic will be sent to you.",
-                                       "The subscription could not be ended"));
+  router.Handle<Unsubscribe>([&topics](auto& context, auto& request) { return End(topics, context, request); });
+  router.ShowPage<Unsubscribe>(UnsubscribePage());
   router.Handle<ListSubscriptions>([&topics](auto& context, const ListSubscriptionsInput& request) {
     return List<ListSubscriptionsResponse>(topics, context, "", request.next_token);
   });

@@ -6,20 +6,6 @@ namespace {
 using namespace sns;
 using notify::TopicService;
 
-/// What the service shows for a topic without a policy of its own: its owner may do everything.
-std::string DefaultPolicy(const CallContext& context, const std::string& arn) {
-  return R"({"Version":"2008-10-17","Id":"__default_policy_ID","Statement":[{"Sid":"__default_statement_ID",)"
-         R"("Effect":"Allow","Principal":{"AWS":"*"},"Action":["SNS:GetTopicAttributes","SNS:SetTopicAttributes",)"
-         R"("SNS:AddPermission","SNS:RemovePermission","SNS:DeleteTopic","SNS:Subscribe",)"
-         R"("SNS:ListSubscriptionsByTopic","SNS:Publish"],"Resource":")" +
-         arn + R"(","Condition":{"StringEquals":{"AWS:SourceOwner":")" + context.account() + R"("}}}]})";
-}
-
-constexpr const char* kDefaultDelivery =
-    R"({"http":{"defaultHealthyRetryPolicy":{"minDelayTarget":20,"maxDelayTarget":20,"numRetries":3,)"
-    R"("numMaxDelayRetries":0,"numNoDelayRetries":0,"numMinDelayRetries":0,"backoffFunction":"linear"},)"
-    R"("disableSubscriptionOverrides":false}})";
-
 Result<CreateTopicResponse> Create(TopicService& topics, const CallContext& context, const CreateTopicInput& request) {
   if (request.data_protection_policy) {
     return Error(Code::kInvalidArgument, "Invalid parameter: DataProtectionPolicy is not offered");
@@ -42,20 +28,16 @@ Result<ListTopicsResponse> List(const TopicService& topics, const CallContext& c
 
 Result<GetTopicAttributesResponse> GetAttributes(const TopicService& topics, const CallContext& context,
                                                  const GetTopicAttributesInput& request) {
-  FW_ASSIGN(notify::Topic topic, topics.GetTopic(request.topic_arn));
-  FW_ASSIGN(auto counts, topics.CountSubscriptions(request.topic_arn));
-  std::string arn = topics.TopicArn(topic.name);
-  notify::Attributes attributes = topic.attributes;
-  attributes["TopicArn"] = arn;
+  FW_ASSIGN(notify::TopicView view, topics.ViewTopic(request.topic_arn));
+  notify::Attributes attributes = view.topic.attributes;
+  attributes["TopicArn"] = topics.TopicArn(view.topic.name);
   attributes["Owner"] = context.account();
-  attributes["SubscriptionsConfirmed"] = std::to_string(counts.first);
-  attributes["SubscriptionsPending"] = std::to_string(counts.second);
-  attributes["SubscriptionsDeleted"] = "0";
+  attributes["SubscriptionsConfirmed"] = std::to_string(view.confirmed);
+  attributes["SubscriptionsPending"] = std::to_string(view.pending);
+  attributes["SubscriptionsDeleted"] = std::to_string(view.deleted);
+  attributes["Policy"] = view.policy;
+  attributes["EffectiveDeliveryPolicy"] = view.effective_delivery_policy;
   attributes.try_emplace("DisplayName", "");
-  attributes.try_emplace("Policy", DefaultPolicy(context, arn));
-  auto delivery = attributes.find("DeliveryPolicy");
-  bool own = delivery != attributes.end() && !delivery->second.empty();
-  attributes["EffectiveDeliveryPolicy"] = own ? delivery->second : kDefaultDelivery;
   return GetTopicAttributesResponse{std::move(attributes)};
 }
 
@@ -82,6 +64,18 @@ void RegisterTags(Router& router, TopicService& topics) {
   router.Handle<ListTagsForResource>([&topics](auto&, auto& request) { return ListTags(topics, request); });
 }
 
+void RegisterPermissions(Router& router, TopicService& topics) {
+  router.Handle<AddPermission>([&topics](auto& context, const AddPermissionInput& request) -> Result<Empty> {
+    FW_TRY(topics.AddPermission(ActorOf(context), request.topic_arn, request.label, request.aws_account_id,
+                                request.action_name));
+    return Empty{};
+  });
+  router.Handle<RemovePermission>([&topics](auto& context, const RemovePermissionInput& request) -> Result<Empty> {
+    FW_TRY(topics.RemovePermission(ActorOf(context), request.topic_arn, request.label));
+    return Empty{};
+  });
+}
+
 }  // namespace
 
 void RegisterTopics(Router& router, TopicService& topics) {
@@ -99,6 +93,7 @@ void RegisterTopics(Router& router, TopicService& topics) {
     return Empty{};
   });
   RegisterTags(router, topics);
+  RegisterPermissions(router, topics);
 }
 
 }  // namespace fleetward::api

@@ -21,6 +21,8 @@ int RunServe(const UpArguments& arguments);
 int RunStatus(const std::string& data, int wait_seconds, const std::string& thing);
 int RunWhy(const std::string& data, const std::string& thing, const std::string& behavior);
 int RunMail(const std::string& data);
+/// Messages that were given up, newest first.
+int RunDeadLetters(const std::string& data, bool as_json);
 /// Replaces this process by the stock CLI.
 int RunAws(const std::string& data, const std::vector<std::string>& arguments);
 int RunEnv(const std::string& data);

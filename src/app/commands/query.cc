@@ -54,6 +54,10 @@ void PrintInstallation(const std::string& data, const json& j) {
     std::printf("  digest    %s: most things violate it by its definition, so its alerts are sent as one digest a window\n",
                 Shown(digest.get<std::string>()).c_str());
   }
+  if (j.contains("deliveries")) {
+    std::printf("  messages  waiting %s, dead letters %s (fleetward dead-letters)\n",
+                Text(j["deliveries"], "waiting").c_str(), Text(j["deliveries"], "dead").c_str());
+  }
   if (!j.contains("mail")) return;
   const json& mail = j["mail"];
   std::printf("  mail      %s; waiting %s, undeliverable %s, kept %s\n", Text(mail, "sent").c_str(),
@@ -134,6 +138,23 @@ int RunWhy(const std::string& data, const std::string& thing, const std::string&
                   ? "no security profile with behaviors covers this thing; attach one to its group or to all things"
                   : "nothing was heard of this thing yet, and no profile covers it");
   return 1;
+}
+
+int RunDeadLetters(const std::string& data, bool as_json) {
+  auto answer = Ask(data, "dead-letters");
+  if (!answer.ok()) return Fail(answer.error());
+  const json letters = answer->value("deadLetters", json::array());
+  for (const json& letter : letters) {
+    if (as_json) {
+      std::printf("%s\n", letter.dump(-1, ' ', true, json::error_handler_t::replace).c_str());
+      continue;
+    }
+    std::printf("%s %s %s to %s after %s attempts: %s\n", Text(letter, "created").c_str(),
+                Text(letter, "messageId").c_str(), Text(letter, "kind").c_str(), Text(letter, "endpoint").c_str(),
+                Text(letter, "attempts").c_str(), Text(letter, "failure").c_str());
+  }
+  if (letters.empty() && !as_json) std::printf("No message was given up.\n");
+  return 0;
 }
 
 int RunMail(const std::string& data) {

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 
@@ -92,8 +93,13 @@ std::size_t ReadUpload(char* buffer, std::size_t size, std::size_t count, void* 
   return take;
 }
 
+int Progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(user)->load() ? 1 : 0;
+}
+
 Attempt Judge(CURLcode result, long response, std::string detail) {
   if (result == CURLE_OK) return {};
+  if (result == CURLE_ABORTED_BY_CALLBACK) return {Failure::kCancelled, true, "the server is stopping"};
   bool permanent = response >= 500 && response < 600;
   Attempt attempt{Failure::kOther, !permanent, std::move(detail)};
   switch (result) {
@@ -127,7 +133,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  Attempt Send(const Server& server, const std::string& to, std::string_view mail) {
+  Attempt Send(const Server& server, const std::string& to, std::string_view mail, std::atomic<bool>& cancelled) {
     char fault[CURL_ERROR_SIZE] = "";
     Upload upload{mail};
     std::string from = '<' + server.from + '>';
@@ -146,6 +152,9 @@ class Session {
     curl_easy_setopt(handle_, CURLOPT_READFUNCTION, ReadUpload);
     curl_easy_setopt(handle_, CURLOPT_READDATA, &upload);
     curl_easy_setopt(handle_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(handle_, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle_, CURLOPT_XFERINFOFUNCTION, Progress);
+    curl_easy_setopt(handle_, CURLOPT_XFERINFODATA, &cancelled);
     SetSecurity(server);
     CURLcode result = curl_easy_perform(handle_);
     long response = 0;
@@ -180,10 +189,11 @@ class SmtpChannel : public Channel {
   Attempt Send(const Delivery& delivery) override {
     std::unique_ptr<Session> session = Borrow();
     Attempt attempt =
-        session->Send(server_, delivery.endpoint, RenderMail(delivery, server_.from, HostOf(server_.from)));
+        session->Send(server_, delivery.endpoint, RenderMail(delivery, server_.from, HostOf(server_.from)), cancelled_);
     if (attempt.failure == Failure::kNone) Return(std::move(session));
     return attempt;
   }
+  void Cancel() override { cancelled_ = true; }
 
  private:
   std::unique_ptr<Session> Borrow() {
@@ -199,6 +209,7 @@ class SmtpChannel : public Channel {
   }
 
   const Server server_;
+  std::atomic<bool> cancelled_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_;
 };

@@ -38,11 +38,19 @@ struct ServerOptions {
   std::string notify_smtp_url;
   std::string notify_smtp_credentials_file;
   std::string notify_smtp_from = "fleetward@localhost";
+  std::int64_t notify_max_topics = 100000;
+  std::int64_t notify_max_subscriptions_per_topic = 10000;
+  std::int64_t notify_max_filter_policies_per_topic = 200;
+  std::int64_t notify_confirmations_per_address_per_hour = 5;
+  std::int64_t notify_confirmations_per_key_per_hour = 50;
 
   std::int64_t registry_thing_type_delete_delay_seconds = 300;
 
   bool fetch_allow_loopback = false;
+  bool fetch_allow_private = true;
   std::string fetch_ca_file;
+
+  std::int64_t operator_log_retention_days = 365;
 
   std::string log_level = "info";
   std::string metrics_listen = "127.0.0.1:9464";

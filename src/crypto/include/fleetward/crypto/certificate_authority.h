@@ -29,6 +29,9 @@ class CertificateAuthority {
   /// For server authentication; `names` are host names and addresses. Valid for 825 days.
   Result<Certificate> IssueServer(const PrivateKey& key, const std::vector<std::string>& names, Timestamp now) const;
 
+  /// For signing messages (SNS), neither client nor server authentication. Valid for 396 days.
+  Result<Certificate> IssueSigner(const PrivateKey& key, std::string_view common_name, Timestamp now) const;
+
   const Certificate& certificate() const { return certificate_; }
 
  private:

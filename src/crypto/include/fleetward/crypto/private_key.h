@@ -22,6 +22,9 @@ struct KeyStrength {
 /// certificates. The upper bound keeps handshakes payable.
 bool IsAcceptableDeviceKey(const KeyStrength& strength, bool allow_p521 = false);
 
+/// RSA signatures with PKCS#1 v1.5 padding.
+enum class SignatureDigest : std::uint8_t { kSha1, kSha256 };
+
 /// A key pair. Copies share one immutable key. Never printed but by PrivatePem.
 class PrivateKey {
  public:
@@ -37,6 +40,8 @@ class PrivateKey {
   /// "PUBLIC KEY".
   std::string PublicPem() const;
   KeyStrength strength() const;
+  /// Signature over `data`. About 1 ms for RSA-2048. Error: kInternal.
+  Result<std::string> Sign(SignatureDigest digest, std::string_view data) const;
 
   struct Impl;
   explicit PrivateKey(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

@@ -4,6 +4,7 @@
 // is sent.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -36,6 +37,7 @@ struct FetchRequest {
   std::size_t max_answer_bytes = 1 << 20;   // what is beyond is not read
   Millis connect_timeout{5000};
   Millis timeout{15000};
+  const std::atomic<bool>* cancel = nullptr;  // when it becomes true the request ends within a second or so
 };
 
 struct FetchAnswer {
@@ -61,7 +63,8 @@ class Fetcher {
   /// Whether a connection may be made. Errors: kPermissionDenied.
   Status Check(const Address& address, std::uint16_t port) const;
   /// Blocks. Any status is an answer, redirects too. Errors: kInvalidArgument (URL), kPermissionDenied (the name leads
-  /// to a forbidden address), kUnavailable (no address, no connection), kCertificateInvalid (TLS), kTimeout.
+  /// to a forbidden address), kUnavailable (no address, no connection), kCertificateInvalid (TLS), kTimeout,
+  /// kInvalidState (cancelled).
   Result<FetchAnswer> Fetch(const FetchRequest& request) const;
 
  private:

@@ -10,7 +10,7 @@
 namespace fleetward::notify {
 
 /// Why a delivery failed; a closed set, also the label of the counter.
-enum class Failure : std::uint8_t { kNone, kConnect, kTls, kAuthentication, kRefused, kTimeout, kInvalid, kOther };
+enum class Failure : std::uint8_t { kNone, kConnect, kTls, kAuthentication, kRefused, kTimeout, kInvalid, kCancelled, kOther };
 std::string_view FailureName(Failure failure);
 
 struct Attempt {
@@ -24,6 +24,8 @@ class Channel {
  public:
   virtual ~Channel() = default;
   virtual Attempt Send(const Delivery& delivery) = 0;
+  /// Ends sends under way within a second or so, as kCancelled; for good.
+  virtual void Cancel() {}
 };
 
 }  // namespace fleetward::notify

@@ -13,6 +13,7 @@
 #include "fleetward/base/clock.h"
 #include "fleetward/base/id128.h"
 #include "fleetward/base/result.h"
+#include "fleetward/notify/delivery_policy.h"
 #include "fleetward/store/control_store.h"
 
 namespace fleetward::notify {
@@ -21,9 +22,9 @@ namespace fleetward::notify {
 struct Delivery {
   Id128 message_id;
   Id128 subscription_id;
-  std::string kind;      // "notification", "confirmation"
-  std::string topic;
-  std::string protocol;  // picks the channel
+  std::string kind;         // "notification", "confirmation", "unsubscribe-confirmation", "notice"
+  std::string topic;        // ARN
+  std::string protocol;     // picks the channel
   std::string endpoint;
   std::string sender_name;  // topic's DisplayName, may be empty
   std::string subject;
@@ -32,9 +33,20 @@ struct Delivery {
   Timestamp created{};
   std::int32_t attempts = 0;
   std::string last_failure;
+  std::string url;          // UnsubscribeURL of a notification, SubscribeURL of the others
+  std::string token;        // of the SubscribeURL
+  // For http(s) endpoints.
+  std::string subscription_arn;
+  std::string attributes;   // JSON of MessageAttributes; empty: none
+  bool raw = false;
+  int signature_version = 1;
+  DeliveryPolicy policy;
 
   /// 32 bytes, unique per message and endpoint.
   std::string Key() const { return message_id.Bytes() + subscription_id.Bytes(); }
+  bool IsHttp() const { return protocol == "http" || protocol == "https"; }
+  /// Deliveries to one endpoint share a lane; lanes do not wait for each other. 9 bytes: pool ('h' or 'm'), hash.
+  std::string Lane() const;
 };
 
 struct OutboxCounts {
@@ -53,10 +65,18 @@ class Outbox {
   /// True when the message id was taken within the last 48 hours.
   static Result<bool> Taken(const store::Reader& reader, const Id128& message_id);
 
-  /// Deliveries whose time has come, oldest first, at most `limit`.
-  Result<std::vector<Delivery>> Due(std::size_t limit) const;
-  /// When the next delivery falls due; nothing when the queue is empty.
-  Result<std::optional<Timestamp>> NextDue() const;
+  struct Waiting {
+    std::string lane;
+    Timestamp due{};  // of the lane's first delivery
+  };
+  /// Every lane with deliveries: what a dispatcher starts from. Cost: one step a lane.
+  Result<std::vector<Waiting>> Lanes() const;
+  /// A lane's deliveries whose time has come, oldest first, at most `limit`.
+  Result<std::vector<Delivery>> DueIn(std::string_view lane, std::size_t limit) const;
+  /// When the lane's delivery after the first `skip` ones falls due; nothing when there is none.
+  Result<std::optional<Timestamp>> NextDueIn(std::string_view lane, std::size_t skip) const;
+  /// All that is queued, by age, at most `limit`.
+  Result<std::vector<Delivery>> Queued(std::size_t limit) const;
 
   Status MarkDone(const Delivery& delivery);
   /// Tries again at `next`.
@@ -74,14 +94,18 @@ class Outbox {
   /// Forgets message ids older than 48 hours and kept mails beyond the newest 1,000.
   Status Expire();
 
-  /// Called (on the store's thread) whenever deliveries were added.
-  void OnAdded(std::function<void()> wake);
+  /// Called (on the store's thread) whenever deliveries were added, with their lanes.
+  using Wake = std::function<void(const std::vector<std::string>& lanes)>;
+  void OnAdded(Wake wake);
+
+  /// Brings a queue of an older release into lanes. Call once, before a dispatcher starts.
+  Status Migrate();
 
  private:
   store::ControlStore& store_;
   const Clock& clock_;
   std::mutex mutex_;
-  std::function<void()> wake_;
+  Wake wake_;
 };
 
 }  // namespace fleetward::notify

@@ -274,6 +274,8 @@ void Write(codec::Writer& out, const TagResourceResponse& value);
 
 struct UnsubscribeInput {
   std::string subscription_arn;
+  std::optional<std::string> token;
+  std::optional<bool> confirm;
   bool operator==(const UnsubscribeInput&) const = default;
 };
 

@@ -11,7 +11,8 @@ namespace {
 using nlohmann::json;
 
 constexpr store::Table kDeliveries{"outbox_deliveries"};  // key: delivery; value: JSON with its due time
-constexpr store::Table kDue{"outbox_due"};                // key: due time (8 bytes), delivery key
+constexpr store::Table kDue{"outbox_lanes"};              // key: lane (9), due time (8), delivery key
+constexpr store::Table kOldDue{"outbox_due"};             // before there were lanes: due time, delivery key
 constexpr store::Table kTaken{"outbox_taken"};            // key: message id; value: when (8 bytes)
 constexpr store::Table kKept{"outbox_kept"};              // key: time, delivery key; value: the mail
 constexpr store::Table kDead{"outbox_dead"};              // key: time, delivery key; value: delivery JSON
@@ -31,11 +32,40 @@ Timestamp TimeOf(std::string_view key) {
   return FromMillis(static_cast<std::int64_t>(ms));
 }
 
+constexpr std::size_t kLaneBytes = 9;
+
+json EncodePolicy(const DeliveryPolicy& p) {
+  return json::array({p.min_delay_seconds, p.max_delay_seconds, p.retries, p.no_delay_retries, p.min_delay_retries,
+                      p.max_delay_retries, static_cast<int>(p.backoff), p.max_receives_per_second});
+}
+
+DeliveryPolicy DecodePolicy(const json& j) {
+  DeliveryPolicy p;
+  if (!j.is_array() || j.size() != 8) return p;
+  int v[8];
+  for (std::size_t i = 0; i < 8; ++i) {
+    if (!j[i].is_number_integer()) return p;
+    v[i] = j[i].get<int>();
+  }
+  if (v[6] < 0 || v[6] > 3) return p;
+  return {v[0], v[1], v[2], v[3], v[4], v[5], static_cast<Backoff>(v[6]), v[7]};
+}
+
 std::string Encode(const Delivery& d, Timestamp due) {
   json j = {{"message", d.message_id.Hex()}, {"subscription", d.subscription_id.Hex()}, {"kind", d.kind},
             {"topic", d.topic}, {"protocol", d.protocol}, {"endpoint", d.endpoint}, {"sender", d.sender_name},
-            {"subject", d.subject}, {"body", d.body}, {"footer", d.footer}, {"created", ToMillis(d.created)},
+            {"subject", d.subject}, {"body", d.body}, {"created", ToMillis(d.created)},
             {"attempts", d.attempts}, {"failure", d.last_failure}, {"due", ToMillis(due)}};
+  if (!d.footer.empty()) j["footer"] = d.footer;
+  if (!d.url.empty()) j["url"] = d.url;
+  if (!d.token.empty()) j["token"] = d.token;
+  if (d.IsHttp()) {
+    j["arn"] = d.subscription_arn;
+    j["attributes"] = d.attributes;
+    j["raw"] = d.raw;
+    j["signature"] = d.signature_version;
+    j["policy"] = EncodePolicy(d.policy);
+  }
   return j.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -59,9 +89,25 @@ std::optional<Delivery> Decode(std::string_view text, Timestamp* due = nullptr) 
   d.created = FromMillis(j.value("created", std::int64_t{0}));
   d.attempts = j.value("attempts", 0);
   d.last_failure = j.value("failure", "");
+  d.subscription_arn = j.value("arn", "");
+  d.url = j.value("url", "");
+  d.token = j.value("token", "");
+  d.attributes = j.value("attributes", "");
+  d.raw = j.value("raw", false);
+  d.signature_version = j.value("signature", 1);
+  d.policy = DecodePolicy(j.value("policy", json()));
   if (due != nullptr) *due = FromMillis(j.value("due", std::int64_t{0}));
   return d;
 }
+
+std::string After(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && end.back() == '\xff') end.pop_back();
+  if (!end.empty()) end.back() = static_cast<char>(static_cast<unsigned char>(end.back()) + 1);
+  return end;
+}
+
+std::string DueKey(const Delivery& d, Timestamp due) { return d.Lane() + TimeKey(due) + d.Key(); }
 
 // Takes a delivery out of the queue; false when it is not in it (any more).
 Result<bool> Remove(store::Transaction& tx, const Delivery& delivery) {
@@ -70,13 +116,13 @@ Result<bool> Remove(store::Transaction& tx, const Delivery& delivery) {
   Timestamp due{};
   if (!Decode(*stored, &due)) return Error(Code::kCorrupt, "a stored delivery cannot be read");
   FW_TRY(tx.Erase(kDeliveries, delivery.Key()));
-  FW_TRY(tx.Erase(kDue, TimeKey(due) + delivery.Key()));
+  FW_TRY(tx.Erase(kDue, DueKey(delivery, due)));
   return true;
 }
 
 Status Insert(store::Transaction& tx, const Delivery& delivery, Timestamp due) {
   FW_TRY(tx.Put(kDeliveries, delivery.Key(), Encode(delivery, due)));
-  return tx.Put(kDue, TimeKey(due) + delivery.Key(), "");
+  return tx.Put(kDue, DueKey(delivery, due), "");
 }
 
 Result<std::size_t> CountRows(const store::Reader& reader, const store::Table& table) {
@@ -90,6 +136,15 @@ Result<std::size_t> CountRows(const store::Reader& reader, const store::Table& t
 
 }  // namespace
 
+std::string Delivery::Lane() const {
+  // FNV-1a: the hash is stored, so it must be the same everywhere and always. Endpoints that share one share a lane.
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (unsigned char c : endpoint) hash = (hash ^ c) * 1099511628211ULL;
+  std::string lane(1, IsHttp() ? 'h' : 'm');
+  for (int i = 0; i < 8; ++i) lane += static_cast<char>(hash >> (56 - 8 * i));
+  return lane;
+}
+
 Result<bool> Outbox::Taken(const store::Reader& reader, const Id128& message_id) {
   FW_ASSIGN(auto taken, reader.Get(kTaken, message_id.Bytes()));
   return taken.has_value();
@@ -101,26 +156,47 @@ Status Outbox::Add(store::Transaction& tx, const Id128& message_id, const std::v
   Timestamp now = clock_.Now();
   FW_TRY(tx.Put(kTaken, message_id.Bytes(), TimeKey(now)));
   for (const Delivery& delivery : deliveries) FW_TRY(Insert(tx, delivery, now));
-  if (!deliveries.empty()) {
-    tx.AfterCommit([this] {
-      std::lock_guard lock(mutex_);
-      if (wake_) wake_();
-    });
-  }
+  if (deliveries.empty()) return {};
+  std::vector<std::string> lanes;
+  lanes.reserve(deliveries.size());
+  for (const Delivery& delivery : deliveries) lanes.push_back(delivery.Lane());
+  tx.AfterCommit([this, lanes = std::move(lanes)] {
+    std::lock_guard lock(mutex_);
+    if (wake_) wake_(lanes);
+  });
   return {};
 }
 
-void Outbox::OnAdded(std::function<void()> wake) {
+void Outbox::OnAdded(Wake wake) {
   std::lock_guard lock(mutex_);
   wake_ = std::move(wake);
 }
 
-Result<std::vector<Delivery>> Outbox::Due(std::size_t limit) const {
+Result<std::vector<Outbox::Waiting>> Outbox::Lanes() const {
+  return store::ReadFor<std::vector<Waiting>>(store_, [&](const store::Reader& reader) -> Result<std::vector<Waiting>> {
+    std::vector<Waiting> lanes;
+    std::string from;
+    for (;;) {
+      bool found = false;
+      FW_TRY(reader.Scan(kDue, from, "", [&](std::string_view key, std::string_view) {
+        found = key.size() > kLaneBytes;
+        if (found) lanes.push_back({std::string(key.substr(0, kLaneBytes)), TimeOf(key.substr(kLaneBytes))});
+        return false;
+      }));
+      if (!found) return lanes;
+      from = After(lanes.back().lane);
+      if (from.empty()) return lanes;
+    }
+  });
+}
+
+Result<std::vector<Delivery>> Outbox::DueIn(std::string_view lane, std::size_t limit) const {
   return store::ReadFor<std::vector<Delivery>>(
       store_, [&](const store::Reader& reader) -> Result<std::vector<Delivery>> {
         std::vector<std::string> keys;
-        FW_TRY(reader.Scan(kDue, "", TimeKey(clock_.Now() + Millis(1)), [&](std::string_view key, std::string_view) {
-          keys.emplace_back(key.substr(8));
+        std::string until = std::string(lane) + TimeKey(clock_.Now() + Millis(1));
+        FW_TRY(reader.Scan(kDue, lane, until, [&](std::string_view key, std::string_view) {
+          keys.emplace_back(key.substr(kLaneBytes + 8));
           return keys.size() < limit;
         }));
         std::vector<Delivery> due;
@@ -133,16 +209,51 @@ Result<std::vector<Delivery>> Outbox::Due(std::size_t limit) const {
       });
 }
 
-Result<std::optional<Timestamp>> Outbox::NextDue() const {
+Result<std::optional<Timestamp>> Outbox::NextDueIn(std::string_view lane, std::size_t skip) const {
   return store::ReadFor<std::optional<Timestamp>>(
       store_, [&](const store::Reader& reader) -> Result<std::optional<Timestamp>> {
         std::optional<Timestamp> next;
-        FW_TRY(reader.Scan(kDue, "", "", [&](std::string_view key, std::string_view) {
-          next = TimeOf(key);
+        std::size_t seen = 0;
+        FW_TRY(reader.Scan(kDue, lane, After(lane), [&](std::string_view key, std::string_view) {
+          if (seen++ < skip) return true;
+          next = TimeOf(key.substr(kLaneBytes));
           return false;
         }));
         return next;
       });
+}
+
+Result<std::vector<Delivery>> Outbox::Queued(std::size_t limit) const {
+  using Deliveries = std::vector<Delivery>;
+  FW_ASSIGN(Deliveries queued,
+            store::ReadFor<Deliveries>(store_, [&](const store::Reader& reader) -> Result<Deliveries> {
+              Deliveries all;
+              FW_TRY(reader.Scan(kDeliveries, "", "", [&](std::string_view, std::string_view value) {
+                if (auto delivery = Decode(value)) all.push_back(std::move(*delivery));
+                return all.size() < limit;
+              }));
+              return all;
+            }));
+  std::stable_sort(queued.begin(), queued.end(),
+                   [](const Delivery& a, const Delivery& b) { return a.created < b.created; });
+  return queued;
+}
+
+Status Outbox::Migrate() {
+  return store_.Write([&](store::Transaction& tx) -> Status {
+    std::vector<std::string> old;
+    FW_TRY(tx.Scan(kOldDue, "", "", [&](std::string_view key, std::string_view) {
+      old.emplace_back(key);
+      return true;
+    }));
+    for (const std::string& key : old) {
+      FW_TRY(tx.Erase(kOldDue, key));
+      FW_ASSIGN(auto stored, tx.Get(kDeliveries, std::string_view(key).substr(8)));
+      auto delivery = stored ? Decode(*stored) : std::nullopt;
+      if (delivery) FW_TRY(tx.Put(kDue, DueKey(*delivery, TimeOf(key)), ""));
+    }
+    return {};
+  });
 }
 
 Status Outbox::MarkDone(const Delivery& delivery) {

@@ -1,0 +1,135 @@
+#include "fleetward/notify/outbox.h"
+
+#include <gtest/gtest.h>
+
+#include "fleetward/store/memory_store.h"
+
+namespace fleetward::notify {
+namespace {
+
+class OutboxTest : public testing::Test {
+ protected:
+  Status Add(const Id128& message, int endpoints) {
+    std::vector<Delivery> deliveries;
+    for (int i = 0; i < endpoints; ++i) {
+      Delivery d;
+      d.message_id = message;
+      d.subscription_id = Id128{9, static_cast<std::uint64_t>(i)};
+      d.protocol = "email";
+      d.endpoint = "a@b";
+      d.body = "text";
+      d.created = clock_.Now();
+      deliveries.push_back(d);
+    }
+    return store_->Write([&](store::Transaction& tx) { return outbox_.Add(tx, message, deliveries); });
+  }
+
+  std::vector<Delivery> Due(std::size_t limit) {
+    std::vector<Delivery> due;
+    const auto lanes = outbox_.Lanes().value();
+    for (const auto& waiting : lanes) {
+      const auto in_lane = outbox_.DueIn(waiting.lane, limit).value();
+      due.insert(due.end(), in_lane.begin(), in_lane.end());
+    }
+    return due;
+  }
+
+  ManualClock clock_{FromMillis(1'700'000'000'000)};
+  std::unique_ptr<store::MemoryDatabase> database_ = store::MemoryDatabase::Create(clock_);
+  std::unique_ptr<store::ControlStore> store_ = database_->Account(model::AccountId("123456789012"));
+  Outbox outbox_{*store_, clock_};
+};
+
+TEST_F(OutboxTest, TakesAMessageOnceEvenAfterDelivery) {
+  ASSERT_TRUE(Add(Id128{1, 1}, 2).ok());
+  ASSERT_TRUE(Add(Id128{1, 1}, 2).ok());
+  auto due = Due(10);
+  ASSERT_EQ(due.size(), 2U);
+  for (const auto& d : due) ASSERT_TRUE(outbox_.MarkDone(d).ok());
+  ASSERT_TRUE(Add(Id128{1, 1}, 2).ok());
+  EXPECT_TRUE(Due(10).empty());
+  clock_.Advance(std::chrono::hours(49));
+  ASSERT_TRUE(outbox_.Expire().ok());
+  ASSERT_TRUE(Add(Id128{1, 1}, 2).ok());
+  EXPECT_EQ(Due(10).size(), 2U);
+}
+
+TEST_F(OutboxTest, AFailedDeliveryWaitsForItsTime) {
+  ASSERT_TRUE(Add(Id128{1, 1}, 1).ok());
+  auto first = Due(10).at(0);
+  ASSERT_TRUE(outbox_.MarkFailed(first, "connect", clock_.Now() + Millis(5000)).ok());
+  EXPECT_TRUE(Due(10).empty());
+  EXPECT_EQ(outbox_.NextDueIn(first.Lane(), 0).value(), clock_.Now() + Millis(5000));
+  EXPECT_FALSE(outbox_.NextDueIn(first.Lane(), 1).value());
+  clock_.Advance(Millis(5000));
+  auto again = Due(10).at(0);
+  EXPECT_EQ(again.attempts, 1);
+  EXPECT_EQ(again.last_failure, "connect");
+  ASSERT_TRUE(outbox_.MarkDead(again, "gone").ok());
+  EXPECT_EQ(outbox_.Dead(10)->at(0).last_failure, "gone");
+  EXPECT_EQ(outbox_.Counts()->pending, 0U);
+  EXPECT_EQ(outbox_.Counts()->dead, 1U);
+}
+
+TEST_F(OutboxTest, DeliveriesKeepEverythingAndLanesAreByEndpoint) {
+  Delivery d;
+  d.message_id = Id128{1, 1};
+  d.kind = "notification";
+  d.protocol = "https";
+  d.endpoint = "https://a.example/x";
+  d.subscription_arn = "arn";
+  d.url = "u";
+  d.token = "t";
+  d.attributes = "{}";
+  d.raw = true;
+  d.signature_version = 2;
+  d.policy = {1, 2, 9, 1, 2, 3, Backoff::kGeometric, 7};
+  Delivery other = d;
+  other.subscription_id = Id128{2, 2};
+  other.endpoint = "https://b.example/x";
+  Delivery mail = d;
+  mail.subscription_id = Id128{3, 3};
+  mail.protocol = "email";
+  ASSERT_TRUE(store_->Write([&](store::Transaction& tx) { return outbox_.Add(tx, d.message_id, {d, other, mail}); }).ok());
+  auto lanes = outbox_.Lanes().value();
+  ASSERT_EQ(lanes.size(), 3U);
+  EXPECT_EQ(lanes[2].lane.front(), 'm');
+  auto stored = outbox_.DueIn(d.Lane(), 9).value();
+  ASSERT_EQ(stored.size(), 1U);
+  EXPECT_EQ(stored[0].policy, d.policy);
+  EXPECT_TRUE(stored[0].raw);
+  EXPECT_EQ(stored[0].url + stored[0].token + stored[0].attributes + stored[0].subscription_arn, "ut{}arn");
+}
+
+TEST_F(OutboxTest, AQueueOfAnOlderReleaseIsBroughtIntoLanes) {
+  ASSERT_TRUE(Add(Id128{1, 1}, 1).ok());
+  auto d = Due(1).at(0);
+  ASSERT_TRUE(store_->Write([&](store::Transaction& tx) -> Status {
+    std::vector<std::string> keys;
+    FW_TRY(tx.Scan({"outbox_lanes"}, "", "", [&](std::string_view key, std::string_view) {
+      keys.emplace_back(key);
+      return true;
+    }));
+    FW_TRY(tx.Erase({"outbox_lanes"}, keys.at(0)));
+    return tx.Put({"outbox_due"}, keys.at(0).substr(9), "");
+  }).ok());
+  EXPECT_TRUE(Due(1).empty());
+  ASSERT_TRUE(outbox_.Migrate().ok());
+  EXPECT_EQ(Due(1).at(0).message_id, d.message_id);
+  ASSERT_TRUE(outbox_.Migrate().ok());
+  EXPECT_EQ(Due(9).size(), 1U);
+}
+
+TEST_F(OutboxTest, KeptMailsAreListedNewestFirst) {
+  ASSERT_TRUE(Add(Id128{1, 1}, 1).ok());
+  ASSERT_TRUE(outbox_.MarkKept(Due(1).at(0), "one").ok());
+  clock_.Advance(Millis(10));
+  ASSERT_TRUE(Add(Id128{1, 2}, 1).ok());
+  ASSERT_TRUE(outbox_.MarkKept(Due(1).at(0), "two").ok());
+  auto kept = outbox_.Kept(10).value();
+  ASSERT_EQ(kept.size(), 2U);
+  EXPECT_EQ(kept[0].second, "two");
+}
+
+}  // namespace
+}  // namespace fleetward::notify
