@@ -124,7 +124,7 @@ class Hook:
         self.url = f"{self.scheme}://{host}:{self.port}/hook"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-    def wait(self, count=1, kind=None, seconds=40):
+    def wait(self, count=1, kind=None, seconds=90):
         """The first `count` requests, of one x-amz-sns-message-type if `kind` is given."""
         def enough():
             found = [r for r in list(self.received) if kind in (None, r.type)]
