@@ -220,7 +220,11 @@ class Load {
     }
     c.tls = SSL_new(context_);
     SSL_set_fd(c.tls, c.fd);
-    if (session_ != nullptr) SSL_set_session(c.tls, session_);
+    if (session_ != nullptr) {
+      SSL_SESSION* copy = SSL_SESSION_dup(session_);  // a session of TLS 1.3 is resumed once and then marked
+      SSL_set_session(c.tls, copy);
+      SSL_SESSION_free(copy);
+    }
     SSL_set_connect_state(c.tls);
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLET;
