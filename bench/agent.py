@@ -8,9 +8,11 @@ sockets, and runs all in turn, A B C A B C, five times over. Prints medians, the
 range. The figures count only when all see the same sockets, which is checked (a round that other programs on the
 machine disturbed is run again). Custom metrics are measured apart.
 
-Two psutil collectors: `psutil` makes the calls that AWS's Python agent makes: all sockets once for the ports and all
-TCP sockets once more for the connections, and for every row of either the name of the local interface, for which it
-asks for all interfaces' addresses anew each time. `lean` asks once for the sockets and leaves the names out."""
+Two psutil collectors: `psutil` does what AWS's Python agent does (its collector.py and metrics.py): all sockets once for
+the ports and all TCP sockets once more for the connections; for every row of either the name of the local interface,
+for which it asks for all interfaces' addresses anew each time; each remote address parsed to see whether it wants
+brackets; and each connection looked for among those before it, in a list. `lean` asks once for the sockets and leaves
+out names, parsing and the search for duplicates."""
 import argparse
 import os
 import resource
@@ -21,7 +23,7 @@ import sys
 import time
 
 PSUTIL = r"""
-import json, random, socket, sys, time
+import ipaddress, json, random, socket, sys, time
 import psutil
 turns, lean = int(sys.argv[1]), sys.argv[2] == "lean"
 wildcards = {"0.0.0.0", "::"}
@@ -39,6 +41,15 @@ def interface_of(ip):
     return next((name for name in psutil.net_if_addrs()
                  if ip in {entry.address for entry in psutil.net_if_addrs()[name]}), None)
 
+def port(row, interface):
+    return {"port": row.laddr.port, "interface": interface}
+
+def peer(row, interface):
+    ip = row.raddr.ip
+    if not lean and ipaddress.ip_address(ip).version != 4:
+        ip = "[" + ip + "]"
+    return {"remote_addr": f"{ip}:{row.raddr.port}", "local_interface": interface, "local_port": row.laddr.port}
+
 def census():
     found = {"tcp": [], "udp": [], "peers": []}
     for kind, roles in passes.items():
@@ -46,29 +57,23 @@ def census():
             role = role_of(row)
             interface = interface_of(row.laddr.ip) if kind == "inet" or role in roles else None
             if role in roles:
-                found[role].append((row, interface))
+                entry = (peer if role == "peers" else port)(row, interface)
+                if lean or role != "peers" or entry not in found[role]:
+                    found[role].append(entry)
     return found
 
-def part(rows, name, entry_of):
-    shown = rows if len(rows) <= 50 else random.sample(rows, 50)
-    return {name: [entry_of(row, interface) for row, interface in shown], "total": len(rows)}
-
-def port(row, interface):
-    return {"port": row.laddr.port, "interface": interface}
-
-def peer(row, interface):
-    return {"remote_addr": f"{row.raddr.ip}:{row.raddr.port}", "local_port": row.laddr.port,
-            "local_interface": interface}
+def part(entries, name):
+    return {name: entries if len(entries) <= 50 else random.sample(entries, 50), "total": len(entries)}
 
 def report(report_id):
     found, traffic = census(), psutil.net_io_counters()
     text = json.dumps({"header": {"report_id": report_id, "version": "1.0"}, "metrics": {
-        "listening_tcp_ports": part(found["tcp"], "ports", port),
-        "listening_udp_ports": part(found["udp"], "ports", port),
+        "listening_tcp_ports": part(found["tcp"], "ports"),
+        "listening_udp_ports": part(found["udp"], "ports"),
         "network_stats": {"bytes_in": traffic.bytes_recv, "bytes_out": traffic.bytes_sent,
                           "packets_in": traffic.packets_recv, "packets_out": traffic.packets_sent},
-        "tcp_connections": {"established_connections": part(found["peers"], "connections", peer)}}})
-    return [len(rows) for rows in found.values()] + [len(text)]
+        "tcp_connections": {"established_connections": part(found["peers"], "connections")}}})
+    return [len(entries) for entries in found.values()] + [len(text)]
 
 report(0)
 costs = []
