@@ -16,8 +16,8 @@
 
 namespace fleetward::plugin {
 
-/// The topic of a client's last publish and what was decided of it: most devices publish to one topic. The text lies
-/// in the object, in memory that a publish touches anyway.
+/// The topic of a client's last publish, or of what it last received, and what was decided of it: most devices use one
+/// topic each way. The text lies in the object, in memory that a publish touches anyway.
 class LastTopic {
  public:
   /// As long as a topic may be (D43); a longer one is refused, and not remembered.
@@ -84,9 +84,11 @@ struct alignas(64) Client {
   std::uint64_t connection = 0;
   std::uint64_t version_number = 0;
   std::int64_t forget_ms = 0;  // event time at which an offline session is forgotten
+  Timestamp certificate_end{};
   std::uint64_t seen_generation = 0;        // last publish counted as received
   const void* seen_topic = nullptr;
   std::size_t seen_payload = 0;             // its hash: topics of answers may share an address one after the other
+  LastTopic last_received;
 };
 
 }  // namespace fleetward::plugin

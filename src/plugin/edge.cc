@@ -151,6 +151,7 @@ void Edge::Recheck() {
     Client* client = Find(key);
     if (client == nullptr || !client->ready() || client->control) continue;
     if (client->rights->CanStay(now) != policy::Refusal::kNone) kicked.push_back(key);
+    Watch(*client);
   }
   KickAll(kicked);
   if (!recheck_.empty() || !applied_pending_) return;

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "certificate_use.h"
@@ -97,6 +99,7 @@ class Edge {
   // requests (edge_traffic.cc)
   Client* Find(const void* key);
   policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now);
+  policy::Refusal AskReceive(Client& client, std::string_view topic, std::int64_t now);
   Verdict Denied(Client& client, std::string_view topic, policy::Refusal refusal, bool silent_ok);
   bool MayWait(Client& client, std::size_t bytes);
   void ForwardReport(Client& client, const ReportTopic& topic, std::string_view payload, std::int64_t now);
@@ -106,6 +109,8 @@ class Edge {
 
   // time (edge_tick.cc)
   void EverySecond();
+  void Watch(Client& client);
+  void EndOverdue(Timestamp now);
   void RollBucketIfDue(std::int64_t event_ms);
   void OpenBucket(std::int64_t event_ms);
   void FlushCounters(bool bucket_end, bool clock_step);
@@ -139,6 +144,8 @@ class Edge {
   std::vector<const void*> ended_;                        // clean sessions to forget at the next tick
   std::vector<const void*> superseded_;
   std::vector<const void*> dirty_;                        // clients with something to count
+  std::set<std::pair<Timestamp, const void*>> expiries_;  // of the certificates of clients online
+  std::unordered_set<const void*> timed_;                 // clients online whose policies look at the time
   struct Versions {
     std::uint64_t next = 0;
     std::int64_t offline_since_ms = -1;

@@ -122,6 +122,7 @@ void Edge::Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSe
   frame.source_ip = client->source_ip;
   sender_.Add(frame);
   MarkDirty(*client);
+  Watch(*client);
   online_[client->id] = client.get();
   clients_.Insert(std::move(client));
 }
@@ -147,6 +148,8 @@ void Edge::OnDisconnect(const void* key, const char* client_id, std::string_view
 void Edge::EndOnline(Client& client) {
   std::int64_t now = clock_.NowMs();
   client.online = false;
+  expiries_.erase({client.certificate_end, client.key});
+  timed_.erase(client.key);
   client.forget_ms = now + options_.session_expiry_seconds * 1000;
   ++client.counts.disconnects;
   CloseRecord(client);

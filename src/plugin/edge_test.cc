@@ -538,6 +538,51 @@ TEST_F(EdgeTest, ExpiryEndsALiveConnection) {
   EXPECT_EQ(refused_["CERTIFICATE_EXPIRED"], 1u);
 }
 
+TEST_F(EdgeTest, AConditionOnTheTimeEndsALiveConnection) {
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  ASSERT_EQ(Connect(1, "a", 1), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "b", 2), Verdict::kAllow);
+  policy::PolicyEntry timed;
+  timed.number = 0;
+  timed.name = "p0";
+  const std::string end = std::to_string(clock_.wall / 1000 + 10);
+  timed.body = policy::CompilePolicy("p0", R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:*",
+      "Resource":"*","Condition":{"NumericLessThan":{"aws:EpochTime":")" + end + R"("}}}]})").value().body;
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDelta;
+  std::string delta = Delta(1, {timed});
+  command.delta = delta;
+  Command(command);
+  Pass(9000);
+  EXPECT_TRUE(kicked_.empty());
+  EXPECT_EQ(edge().OnReceive(Key(1), "t", nullptr), Verdict::kAllow);
+  Pass(2000);
+  EXPECT_EQ(kicked_, std::vector<std::string>{"a"});
+  EXPECT_EQ(Publish(2, "ok/t"), Verdict::kAllow);
+}
+
+TEST_F(EdgeTest, WhatMayBeReadIsAskedForAgainAfterADelta) {
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "b", 2), Verdict::kAllow);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(edge().OnReceive(Key(2), "ok/t", nullptr), Verdict::kAllow);
+    EXPECT_EQ(edge().OnReceive(Key(2), "other", nullptr), Verdict::kDeny);
+  }
+  EXPECT_EQ(edge().OnReceive(Key(2), "ok/t", nullptr), Verdict::kAllow);
+  policy::PolicyEntry narrower;
+  narrower.number = 1;
+  narrower.name = "p1";
+  narrower.body = policy::CompilePolicy("p1", R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+      "Action":"iot:Connect","Resource":"*"}]})").value().body;
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDelta;
+  std::string delta = Delta(1, {narrower});
+  command.delta = delta;
+  Command(command);
+  EXPECT_TRUE(kicked_.empty());
+  EXPECT_EQ(edge().OnReceive(Key(2), "ok/t", nullptr), Verdict::kDeny);
+}
+
 TEST_F(EdgeTest, OneCertificateCannotTakeTheBroker) {
   options_.max_clients_per_certificate = 10;
   options_.max_sessions_per_certificate = 5;

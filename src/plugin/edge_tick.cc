@@ -46,13 +46,7 @@ void Edge::EverySecond() {
   }
   std::int64_t now = clock_.NowMs();
   if (!policies_.loaded() && snapshot_.Load(policies_).ok()) Loaded({});
-  std::vector<const void*> over;
-  clients_.ForEach([&](Client& client) {
-    if (!client.ready() || client.control) return;
-    // Expiry ends live connections too (threats.md i).
-    if (client.rights->CanStay(FromMillis(now)) != policy::Refusal::kNone) over.push_back(client.key);
-  });
-  KickAll(over);
+  EndOverdue(FromMillis(now));
   refusals_.Flush(now, [this](const report::RefusedFrame& frame) { sender_.Add(frame); });
   FlushCounters(false, bucket_stepped_);
   if (clock_.MonotonicMs() >= next_prune_ms_) {
@@ -67,6 +61,33 @@ void Edge::EverySecond() {
   frame.policy_version = policies_.version();
   frame.connected_clients = static_cast<std::uint32_t>(online_.size());
   sender_.Add(frame);
+}
+
+/// Notes when a client that may stay now has to be asked for again though no policy changes. What a policy's change does
+/// is seen by Recheck, for the clients that it concerns: no second looks at all of them.
+void Edge::Watch(Client& client) {
+  if (client.certificate_end != client.rights->CertificateEnd()) {
+    expiries_.erase({client.certificate_end, client.key});
+    client.certificate_end = client.rights->CertificateEnd();
+  }
+  expiries_.emplace(client.certificate_end, client.key);
+  if (client.rights->LooksAtTime()) timed_.insert(client.key);
+}
+
+/// Expiry ends live connections too (threats.md i), and so does a condition on the time.
+void Edge::EndOverdue(Timestamp now) {
+  std::vector<const void*> over;
+  auto ask = [&](const void* key) {
+    Client* client = Find(key);
+    if (client != nullptr && client->ready() && client->rights->CanStay(now) != policy::Refusal::kNone) over.push_back(key);
+  };
+  for (auto it = expiries_.begin(); it != expiries_.end() && it->first < now; ++it) ask(it->second);
+  std::erase_if(timed_, [this](const void* key) {
+    Client* client = Find(key);
+    return client == nullptr || !client->rights->LooksAtTime();
+  });
+  for (const void* key : timed_) ask(key);
+  KickAll(over);
 }
 
 void Edge::OpenBucket(std::int64_t event_ms) {

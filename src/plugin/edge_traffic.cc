@@ -32,6 +32,16 @@ policy::Refusal Edge::AskPublish(Client& client, std::string_view topic, bool re
   return last.refusal;
 }
 
+policy::Refusal Edge::AskReceive(Client& client, std::string_view topic, std::int64_t now) {
+  LastTopic& last = client.last_received;
+  if (last.generation == policies_.generation() && now < last.until_ms && last.Is(topic)) return last.refusal;
+  last.refusal = client.rights->CanReceive(topic, FromMillis(now));
+  last.generation = policies_.generation();
+  last.until_ms = now - now % 1000 + 1000;
+  if (!last.Is(topic)) last.Remember(topic);
+  return last.refusal;
+}
+
 /// Whether somebody with this client's certificate asked for answers. It may become so while the client is connected,
 /// not cease.
 bool Edge::ReadsAnswers(Client& client) {
@@ -147,14 +157,15 @@ Verdict Edge::OnReceive(const void* key, std::string_view topic, const void* top
   Client* client = Find(key);
   // A session that the broker restored from disk: what is queued for it is checked again on its return.
   if (client == nullptr || client->control) return Verdict::kAllow;
-  if (client->rights->CanReceive(topic, Now()) != policy::Refusal::kNone) return Verdict::kDeny;
+  std::int64_t now = clock_.NowMs();
+  if (AskReceive(*client, topic, now) != policy::Refusal::kNone) return Verdict::kDeny;
   if (!client->ready()) return Verdict::kAllow;  // queued only (trap 3)
   std::size_t hash = std::hash<std::string_view>()(payload.substr(0, kIdentityBytes));
   if (client->seen_generation == publish_generation_ && client->seen_topic == topic_pointer &&
       client->seen_payload == hash) {
     return Verdict::kAllow;
   }
-  RollBucketIfDue(clock_.NowMs());
+  RollBucketIfDue(now);
   MarkDirty(*client);
   if (!MayWait(*client, topic.size() + payload.size())) {
     ++client->counts.messages_discarded;

@@ -1,25 +1,37 @@
 #include "fleetward/policy/device_rules.h"
 
 #include <array>
-#include <vector>
 
 #include "fleetward/base/encoding.h"
 
 namespace fleetward::policy {
 namespace {
 
-using Levels = std::vector<std::string_view>;
-
-Levels SplitLevels(std::string_view topic) {
-  Levels levels;
-  std::size_t start = 0;
-  while (true) {
-    std::size_t slash = topic.find('/', start);
-    levels.push_back(topic.substr(start, slash - start));
-    if (slash == std::string_view::npos) return levels;
-    start = slash + 1;
+/// A topic's levels. The first eight and the last are all that a rule looks at; nothing is allocated.
+class Levels {
+ public:
+  explicit Levels(std::string_view topic) {
+    for (std::size_t start = 0;; ++size_) {
+      std::size_t slash = topic.find('/', start);
+      back_ = topic.substr(start, slash - start);
+      if (size_ < kKept) first_[size_] = back_;
+      if (slash == std::string_view::npos) break;
+      start = slash + 1;
+    }
+    ++size_;
   }
-}
+
+  std::size_t size() const { return size_; }
+  /// `index` below eight and size().
+  std::string_view operator[](std::size_t index) const { return first_[index]; }
+  std::string_view back() const { return back_; }
+
+ private:
+  static constexpr std::size_t kKept = 8;
+  std::array<std::string_view, kKept> first_;
+  std::string_view back_;
+  std::size_t size_ = 0;
+};
 
 bool OneOf(std::string_view text, auto... choices) { return ((text == choices) || ...); }
 
@@ -72,7 +84,7 @@ Refusal ReadEvents(const Ownership& who, std::string_view topic, const Levels& l
 
 /// For topics and filters that begin with `$`.
 Refusal CheckReadReserved(const DeviceRules& rules, const Ownership& who, std::string_view topic) {
-  Levels levels = SplitLevels(topic);
+  const Levels levels(topic);
   if (levels.size() < 2 || levels[0] != "$aws") return Refusal::kReservedTopic;
   if (levels[1] == "things") return ReadFromThing(rules, who, levels);
   if (levels[1] == "events") return ReadEvents(who, topic, levels);
@@ -98,7 +110,7 @@ Refusal CheckClientId(const DeviceRules& rules, std::string_view client_id) {
 Refusal CheckPublish(const DeviceRules& rules, const Ownership& who, std::string_view topic, bool retain) {
   if (!ValidateTopic(topic, rules.topic).ok()) return Refusal::kTopicInvalid;
   if (topic.front() != '$') return Refusal::kNone;
-  Levels levels = SplitLevels(topic);
+  const Levels levels(topic);
   if (levels.size() < 2 || levels[0] != "$aws") return Refusal::kReservedTopic;
   Refusal refusal = Refusal::kReservedTopic;
   if (levels[1] == "things") {

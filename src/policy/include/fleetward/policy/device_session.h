@@ -30,9 +30,13 @@ class DeviceSession final : public Ownership {
   Refusal CanSubscribe(std::string_view filter, Timestamp now);
   Refusal CanReceive(std::string_view topic, Timestamp now);
   /// Whether the connection may stay: its certificate is known, active and not expired, its client id still its own,
-  /// and iot:Connect still allowed (as asked by CanConnect). For use after a delta and each TICK; cheap when nothing
-  /// changed.
+  /// and iot:Connect still allowed (as asked by CanConnect). For use after a delta that concerns it, after
+  /// CertificateEnd(), and each second while LooksAtTime(); cheap when nothing changed.
   Refusal CanStay(Timestamp now);
+  /// The certificate's notAfter; the epoch when it is not known. Both as of the last answer given.
+  Timestamp CertificateEnd() const { return certificate_ ? certificate_->not_after : Timestamp{}; }
+  /// Whether some policy's conditions look at the time.
+  bool LooksAtTime() const { return time_dependent_; }
 
   /// The thing this connection counts for (D11): the thing named as the client id and attached, else the
   /// certificate's only thing, else nothing.
