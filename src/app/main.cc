@@ -131,6 +131,16 @@ int Main(int argc, char** argv) {
     exit_code = RunFleet(fleet);
   });
 
+  auto* detect = app.add_subcommand("detect", "what the detectors would say");
+  detect->require_subcommand(1);
+  DetectScoreArguments score;
+  auto* score_command = detect->add_subcommand(
+      "score", "anomaly scores for CSV on standard input: timestamp,value (docs/ml-detect.md)");
+  score_command->add_option("--step", score.step_seconds, "seconds between values; default: from the data")
+      ->check(CLI::Range(1, 86400));
+  score_command->add_flag("--fleet", score.fleet, "rows are timestamp,device,metric,value, judged beside their peers");
+  score_command->callback([&] { exit_code = RunDetectScore(score); });
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& fault) {

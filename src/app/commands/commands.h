@@ -67,6 +67,13 @@ struct FleetArguments {
 };
 int RunFleet(const FleetArguments& arguments);
 
+struct DetectScoreArguments {
+  bool fleet = false;
+  int step_seconds = 0;            // 0: from the data
+};
+/// Scores CSV rows of standard input (fleetward/detect/score_filter.h). 2: a bad row, named by its line.
+int RunDetectScore(const DetectScoreArguments& arguments);
+
 /// Prints "fleetward: message" to standard error; returns 1.
 int Fail(const Error& error);
 

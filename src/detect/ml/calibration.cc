@@ -39,27 +39,41 @@ float Calibration::Share(float statistic) const {
   int threshold = kBins;
   while (threshold > 0 && above(static_cast<float>(threshold) * kBinWidth) < needed) --threshold;
   float from = static_cast<float>(threshold) * kBinWidth;
-  if (statistic <= from) return std::min(1.f, above(statistic) / all);
+  if (statistic <= from) {
+    float typical =
+        share * std::exp((kParameters.block_prior_threshold - statistic) / kParameters.block_prior_slope);
+    float own = kParameters.block_own;
+    return std::pow(std::min(1.f, above(statistic) / all), own) * std::pow(std::min(typical, 1.f), 1 - own);
+  }
   float excess = 0, beyond = 0;
   for (int i = threshold; i < kBins; ++i) {
     float count = counts[static_cast<std::size_t>(i)] / float{kUnitWeight};
     beyond += count;
     excess += count * (static_cast<float>(i - threshold) + 0.5f) * kBinWidth;
   }
-  float weight = prior * share;
+  float weight = kParameters.block_slope_weight;
   float slope = (excess + weight * kParameters.block_prior_slope) / (beyond + weight);
   slope = std::max(slope, 0.5f);
   float fitted = above(from) / all * std::exp(-(statistic - from) / slope);
-  return std::clamp(fitted, 1e-12f, 1.f);
+  float typical =
+      share * std::exp((kParameters.block_prior_threshold - statistic) / kParameters.block_prior_slope);
+  float own = kParameters.block_own;
+  return std::clamp(std::pow(fitted, own) * std::pow(std::min(typical, 1.f), 1 - own), 1e-18f, 1.f);
 }
 
 float ScoreOfRate(float per_week) {
-  // 1 - score is a power of the rate between the three agreed points, and on beyond them.
-  float rate = std::max(per_week, 1e-12f);
-  if (rate >= 2) return 0.7f * std::pow(2 / rate, 0.6f);
-  if (rate >= 0.5f) return 1 - 0.30f * std::sqrt(rate / 2);
-  if (rate >= 0.1f) return 1 - 0.15f * std::pow(rate / 0.5f, 0.68260619f);
-  return 1 - 0.05f * std::pow(rate / 0.1f, 0.25f);
+  // Straight lines over the logarithm of the rate between the agreed points, and towards 0 and 1 beyond them.
+  struct Point {
+    float log_rate, score;
+  };
+  static const Point kPoints[] = {
+      {std::log(kLowRate), 0.70f}, {std::log(kMediumRate), 0.85f}, {std::log(kHighRate), 0.95f}};
+  float x = std::log(std::max(per_week, 1e-30f));
+  if (x >= kPoints[0].log_rate) return 0.70f * std::exp((kPoints[0].log_rate - x) / 4);
+  if (x <= kPoints[2].log_rate) return 1 - 0.05f * std::exp((x - kPoints[2].log_rate) / 8);
+  const Point& a = x > kPoints[1].log_rate ? kPoints[0] : kPoints[1];
+  const Point& b = *(&a + 1);
+  return a.score + (b.score - a.score) * (a.log_rate - x) / (a.log_rate - b.log_rate);
 }
 
 }  // namespace fleetward::detect::ml

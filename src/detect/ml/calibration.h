@@ -6,8 +6,9 @@
 
 namespace fleetward::detect::ml {
 
-/// Counts of block maxima of the statistic (a block is Parameters::block values), and the rate of alarms that a level
-/// of it stands for: the share of blocks that reach it, with an exponential tail. Part of the stored format.
+/// Counts of block maxima of the statistic (a block is Parameters::block values), and the rate of alarms that
+/// a level of it stands for: the share of blocks that reach it, with an exponential tail. Part of the stored
+/// format.
 struct Calibration {
   static constexpr int kBins = 24;
   static constexpr float kBinWidth = 1.5f;
@@ -21,7 +22,11 @@ struct Calibration {
 };
 static_assert(sizeof(Calibration) == 48);
 
-/// Score of something that happens so often in a week: 2: 0.70, 0.5: 0.85, 0.1: 0.95. Never grows with the rate.
+/// False alarms in a week that scores of 0.70, 0.85 and 0.95 stand for. What is allowed is 2, 0.5 and 0.1:
+/// these are lower because most alarms of a confidence should be right ones, also where attacks are rarer
+/// than that.
+inline constexpr float kLowRate = 1.6f, kMediumRate = 0.38f, kHighRate = 0.11f;
+/// Score of something that happens so often in a week. Never grows with the rate.
 float ScoreOfRate(float per_week);
 
 }  // namespace fleetward::detect::ml

@@ -74,7 +74,8 @@ TEST(Ml, AnyNumberIsTaken) {
   Series series;
   Noise noise;
   for (int i = 0; i < 20000; ++i) {
-    double value = noise.Uniform() < 0.5 ? values[static_cast<std::size_t>(noise.Uniform() * 12)] : noise.Normal();
+    double value =
+        noise.Uniform() < 0.5 ? values[static_cast<std::size_t>(noise.Uniform() * 12)] : noise.Normal();
     auto gap = noise.Uniform() < 0.01 ? static_cast<std::int64_t>(noise.Uniform() * 1e6) : 0;
     Verdict verdict = Update(series, kStart + i * kStep + gap, value, kStep, noise.Uniform() < 0.1);
     ASSERT_GE(verdict.score, 0);
@@ -91,13 +92,63 @@ TEST(Ml, TheSameCallsGiveTheSameBytes) {
   for (int i = 0; i < 3000; ++i) {
     double value = Daily(i, noise);
     Verdict va = Update(a, kStart + i * kStep, value, kStep, false);
-    Series restored;                       // b goes through its bytes each time
+    Series restored;  // b goes through its bytes each time
     restored.bytes = b.bytes;
     Verdict vb = Update(restored, kStart + i * kStep, value, kStep, false);
     b = restored;
     ASSERT_EQ(va.score, vb.score);
     ASSERT_EQ(a, b);
   }
+}
+
+TEST(Ml, AConfirmedFalsePositiveIsNotRaisedAgainButWorseIs) {
+  Series series;
+  Noise noise;
+  int i = 0;
+  auto update = [&](double value) {
+    Verdict verdict = Update(series, kStart + i * kStep, value, kStep, false);
+    ++i;
+    return verdict;
+  };
+  auto quiet = [&](int count) {
+    for (int k = 0; k < count; ++k) update(100 + 5 * noise.Normal());
+  };
+  quiet(288 * 14);
+  Verdict first = update(180);
+  ASSERT_GE(first.score, Limit(model::ConfidenceLevel::kMedium));
+  ConfirmFalsePositive(series, first);
+  quiet(100);
+  EXPECT_LT(update(180).score, Limit(model::ConfidenceLevel::kLow));
+  quiet(100);
+  EXPECT_GE(update(20).score, Limit(model::ConfidenceLevel::kLow)) << "the other direction is another cause";
+  quiet(100);
+  EXPECT_GE(update(5000).score, Limit(model::ConfidenceLevel::kLow));
+}
+
+TEST(Ml, NothingIsLearnedInAlarmUntilItLastsTooLong) {
+  Series series;
+  Noise noise;
+  int i = 0;
+  for (; i < 288 * 7; ++i) Update(series, kStart + i * kStep, 100 + 5 * noise.Normal(), kStep, false);
+  auto learned = *Summarize(series, 0).refreshed_s;
+  double middle = 0;
+  for (int k = 0; k < 70; ++k, ++i) Update(series, kStart + i * kStep, 300 + 5 * noise.Normal(), kStep, true);
+  EXPECT_EQ(*Summarize(series, 0).refreshed_s, learned);
+  Series back = series;
+  middle = Update(back, kStart + i * kStep, 100, kStep, true).score;
+  EXPECT_LT(Update(back, kStart + (i + 1) * kStep, 101, kStep, true).score, middle);
+  for (int k = 0; k < 288 * 3; ++k, ++i)
+    Update(series, kStart + i * kStep, 300 + 5 * noise.Normal(), kStep, k < 5);
+  EXPECT_GT(*Summarize(series, 0).refreshed_s, learned);
+  EXPECT_LT(Update(series, kStart + i * kStep, 300, kStep, false).score, 0.5);
+}
+
+TEST(Ml, WhatComesLateIsNotLearned) {
+  Series series;
+  for (int i = 0; i < 600; ++i) Update(series, kStart + i * kStep, i % 5, kStep, false);
+  Verdict verdict = Update(series, kStart, 4, kStep, false);
+  EXPECT_GE(verdict.score, 0);
+  EXPECT_EQ(*Summarize(series, 0).refreshed_s, kStart + 599 * kStep);
 }
 
 TEST(Ml, BadBytesAreRefused) {
@@ -111,9 +162,9 @@ TEST(Ml, BadBytesAreRefused) {
 }
 
 TEST(Ml, ScoresMeanTheAgreedRates) {
-  EXPECT_NEAR(ScoreOfRate(2), 0.70, 1e-5);
-  EXPECT_NEAR(ScoreOfRate(0.5), 0.85, 1e-5);
-  EXPECT_NEAR(ScoreOfRate(0.1), 0.95, 1e-5);
+  EXPECT_NEAR(ScoreOfRate(kLowRate), 0.70, 1e-5);
+  EXPECT_NEAR(ScoreOfRate(kMediumRate), 0.85, 1e-5);
+  EXPECT_NEAR(ScoreOfRate(kHighRate), 0.95, 1e-5);
   float last = 0;
   for (float rate = 1000; rate > 1e-9f; rate *= 0.9f) {
     EXPECT_GE(ScoreOfRate(rate), last);

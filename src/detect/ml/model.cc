@@ -11,9 +11,9 @@ namespace {
 constexpr float kLargestCode = 32767;
 constexpr std::int64_t kDay = 86400;
 
-struct Place {          // between the middles of two buckets
+struct Place {  // between the middles of two buckets
   std::size_t before, after;
-  float share;          // of `after`
+  float share;  // of `after`
 };
 
 Place PlaceOf(std::int64_t time_s) {
@@ -21,8 +21,8 @@ Place PlaceOf(std::int64_t time_s) {
   float position = static_cast<float>(second) * Model::kBuckets / kDay - 0.5f;
   float whole = std::floor(position);
   int bucket = static_cast<int>(whole) + Model::kBuckets;
-  return {static_cast<std::size_t>(bucket % Model::kBuckets), static_cast<std::size_t>((bucket + 1) % Model::kBuckets),
-          position - whole};
+  return {static_cast<std::size_t>(bucket % Model::kBuckets),
+          static_cast<std::size_t>((bucket + 1) % Model::kBuckets), position - whole};
 }
 
 template <class Range>
@@ -36,21 +36,29 @@ auto Middle(Range& values, double share) {
 
 double Model::ValueOf(float y) const { return std::sinh(static_cast<double>(y)) * static_cast<double>(unit); }
 
-float Model::Encode(double value) const { return static_cast<float>(std::asinh(value / static_cast<double>(unit))); }
+float Model::Encode(double value) const {
+  return static_cast<float>(std::asinh(value / static_cast<double>(unit)));
+}
 
 std::int16_t Model::Code(float y) const {
-  return static_cast<std::int16_t>(std::clamp(std::round((y - centre) / quantum), -kLargestCode, kLargestCode));
+  return static_cast<std::int16_t>(
+      std::clamp(std::round((y - centre) / quantum), -kLargestCode, kLargestCode));
+}
+
+std::int8_t Model::Coarse(float y) const {
+  return static_cast<std::int8_t>(std::clamp(std::round((y - centre) / grain), -127.f, 127.f));
 }
 
 void Model::Start(std::int64_t time_s, double value) {
   version = kSeriesVersion;
-  first_s = last_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_s, 0, UINT32_MAX));
+  first_s = last_s = learned_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_s, 0, UINT32_MAX));
   float size = static_cast<float>(std::fabs(value));
   unit = size > 0 ? size : 1;
   centre = level = Encode(value);
   quantum = 1e-4f;
   season.fill(kAbsent);
-  ring.fill(kAbsent);
+  grain = 1e-2f;
+  ring.fill(kNoValue);
 }
 
 float Model::SeasonAt(std::int64_t time_s) const {
@@ -85,14 +93,14 @@ float Model::PatternDistance(float y) const {
   constexpr int kWidth = kRecent;
   if (recent_count < kWidth - 1) return 0;
   constexpr float kFar = 1e9f;
-  float line[kHistory];   // oldest first
+  float line[kHistory];  // oldest first
   for (int i = 0; i < kHistory; ++i) {
-    std::int16_t code = ring[static_cast<std::size_t>((ring_at + i) % kHistory)];
-    line[i] = code == kAbsent ? kFar : static_cast<float>(code);
+    std::int8_t code = ring[static_cast<std::size_t>((ring_at + i) % kHistory)];
+    line[i] = code == kNoValue ? kFar : static_cast<float>(code);
   }
   float last[kWidth] = {};
-  last[0] = Code(y);
-  for (int k = 1; k < kWidth; ++k) last[k] = Code(recent[static_cast<std::size_t>(k - 1)]);
+  last[0] = Coarse(y);
+  for (int k = 1; k < kWidth; ++k) last[k] = Coarse(recent[static_cast<std::size_t>(k - 1)]);
   float best = kFar * kFar;
   for (int i = kWidth - 1; i <= kHistory - kWidth; ++i) {
     float sum = 0;
@@ -102,14 +110,14 @@ float Model::PatternDistance(float y) const {
     }
     best = std::min(best, sum);
   }
-  return best < kFar ? std::sqrt(best) * quantum : 0;
+  return best < kFar ? std::sqrt(best) * grain : 0;
 }
 
 void Model::Refit() {
   std::array<double, kHistory> sizes;
   std::size_t count = 0;
-  for (std::int16_t code : ring) {
-    if (code != kAbsent) sizes[count++] = std::fabs(ValueOf(Decode(code)));
+  for (std::int8_t code : ring) {
+    if (code != kNoValue) sizes[count++] = std::fabs(ValueOf(FromCoarse(code)));
   }
   clipped = 0;
   if (count < 4) return;
@@ -130,21 +138,26 @@ void Model::Refit() {
 
   std::array<float, kHistory> ys;
   std::size_t n = 0;
-  for (std::int16_t code : ring) {
-    if (code != kAbsent) ys[n++] = convert(old.Decode(code));
+  for (std::int8_t code : ring) {
+    if (code != kNoValue) ys[n++] = convert(old.FromCoarse(code));
   }
   std::sort(ys.begin(), ys.begin() + static_cast<std::ptrdiff_t>(n));
   float median = ys[n / 2];
   // How much finer or coarser the new scale is around the middle.
   double middle = ValueOf(median);
   double units = static_cast<double>(unit), was = static_cast<double>(old.unit);
-  float factor = static_cast<float>(std::sqrt((middle * middle + was * was) / (middle * middle + units * units)));
+  float factor =
+      static_cast<float>(std::sqrt((middle * middle + was * was) / (middle * middle + units * units)));
   for (Tail& tail : tails) tail.Rescale(factor);
-  centre = median;
+  float low = ys[n / 100], high = ys[n - 1 - n / 100];
+  centre = (low + high) / 2;
   quantum = tails[kByJump].Usual() / 24;
-  quantum = std::max({quantum, (ys[n - 1] - median) / 20000, (median - ys[0]) / 20000, 1e-6f});
+  if (!(quantum > 0)) quantum = 1e-4f;
+  quantum = std::max({quantum, (ys[n - 1] - centre) / 20000, (centre - ys[0]) / 20000, 1e-6f});
+  float jump = tails[kByJump].Usual();
+  grain = jump > 0 ? std::max({jump / 4, (high - low) * kParameters.history_range / 254, 1e-6f}) : 0.01f;
   for (auto& code : ring) {
-    if (code != kAbsent) code = Code(convert(old.Decode(code)));
+    if (code != kNoValue) code = Coarse(convert(old.FromCoarse(code)));
   }
   for (auto& code : season) {
     if (code != kAbsent) code = Code(convert(old.Decode(code)));

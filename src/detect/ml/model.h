@@ -17,41 +17,49 @@ inline constexpr std::uint32_t kLeastValues = 48;
 /// Predictors, by what they compare a value with.
 enum Predictor : std::uint8_t { kByJump, kByLevel, kBySeason, kByPattern, kPredictors };
 
-/// Values are kept as y = asinh(value / unit): about linear for what is small against the usual size, logarithmic
-/// above; history as 16-bit steps of `quantum` from `centre`.
+/// Values are kept as y = asinh(value / unit): about linear for what is small against the usual size,
+/// logarithmic above. The season is kept in 16-bit steps of `quantum` from `centre`, the history in 8-bit
+/// steps of `grain`.
 struct Model {
-  static constexpr int kHistory = 288;
-  static constexpr int kBuckets = 48;              // of the day
+  static constexpr int kHistory = 576;  // two days of 5-minute values
+  static constexpr int kBuckets = 48;   // of the day
   static constexpr int kRecent = 4;
-  static constexpr std::int16_t kAbsent = INT16_MIN;
-  static constexpr std::uint8_t kClean = 1;        // flags: block_max is set by values out of alarm only
+  static constexpr std::int16_t kAbsent = INT16_MIN;  // in season
+  static constexpr std::int8_t kNoValue = INT8_MIN;   // in ring: was in alarm, or not yet
+  static constexpr float kOwnUnit = 256;
+  static constexpr std::uint8_t kAccepting = 1;  // flags: in alarm for so long that values are learned again
 
   std::uint8_t version;
   std::uint8_t flags;
-  std::uint8_t block_at;                           // values in the open block
-  std::uint8_t recent_count;                       // values since the last gap, up to kRecent
-  std::uint32_t values;                            // seen, saturating
-  std::uint32_t first_s, last_s;                   // of the first value and of the last one that was learned
-  std::uint16_t ring_at;                           // where the next value goes
-  std::uint16_t alarm_run;                         // values in alarm, without a break
-  float unit, centre, quantum;
+  std::uint8_t block_at;                     // values in the open block
+  std::uint8_t recent_count;                 // values since the last gap, up to kRecent
+  std::uint32_t values;                      // seen, saturating
+  std::uint32_t first_s, last_s, learned_s;  // times of the first value, the last one, the last one learned
+  std::uint16_t ring_at;                     // where the next value goes
+  std::uint16_t alarm_run;                   // values in alarm, without a break
+  float unit, centre, quantum, grain;
   float level, offset;
-  float smoothed;                                  // evidence of the last values
+  float smoothed;  // evidence of the last values
   float block_max;
-  std::array<float, kRecent> recent;               // y, latest first
-  std::array<std::uint8_t, 8> raised;              // by Reason, what feedback demands on top, in quarters of a nat
-  std::uint8_t clipped;                            // values that did not fit 16 bits
-  std::uint8_t surprise_bin;                       // of CohortWindow, for the last value
-  std::uint8_t reserved[2];
+  std::array<float, kRecent> recent;   // y, latest first
+  std::array<std::uint8_t, 8> raised;  // by CauseOf, what feedback demands on top, in quarters of a nat
+  std::uint8_t clipped;                // values that did not fit 16 bits
+  std::uint8_t deviation_bin;          // of CohortWindow, for the last value
+  std::int8_t far;                     // 1: the last value was far above its level, -1: far below
+  std::uint8_t reserved;
+  std::array<std::uint16_t, 2> own;  // this series' share of CohortState::above and below, times kOwnUnit
   std::array<Tail, kPredictors> tails;
   Calibration calibration;
   std::array<std::int16_t, kBuckets> season;
-  std::array<std::int16_t, kHistory> ring;
+  std::array<std::int8_t, kHistory> ring;
 
   double ValueOf(float y) const;
   float Encode(double value) const;
   std::int16_t Code(float y) const;
   float Decode(std::int16_t code) const { return centre + static_cast<float>(code) * quantum; }
+
+  std::int8_t Coarse(float y) const;
+  float FromCoarse(std::int8_t code) const { return centre + static_cast<float>(code) * grain; }
 
   void Start(std::int64_t time_s, double value);
   /// Chooses unit, centre and quantum anew from the history, and converts what is kept.
@@ -63,6 +71,13 @@ struct Model {
   float PatternDistance(float y) const;
 };
 static_assert(sizeof(Model) <= kSeriesBytes);
+
+/// Index of Model::raised: which predictor was wrong, and in which direction.
+inline std::size_t CauseOf(std::size_t predictor, bool above) { return predictor * 2 + (above ? 1 : 0); }
+inline constexpr float kRaisedUnit = 4;
+
+/// Part of a sum of the last hours that is left after so many seconds.
+float PeersKept(std::int64_t elapsed_s);
 
 inline Model Read(const Series& series) {
   Model model;

@@ -48,7 +48,8 @@ void Tail::Add(float magnitude, int weight) {
       base = static_cast<std::int16_t>(std::clamp(position - kMiddle, -30000.f, 30000.f));
       set = 1;
     }
-    count = &counts[static_cast<std::size_t>(std::clamp(position - static_cast<float>(base), 0.f, kBins - 1.f))];
+    count =
+        &counts[static_cast<std::size_t>(std::clamp(position - static_cast<float>(base), 0.f, kBins - 1.f))];
   }
   *count = static_cast<std::uint16_t>(std::min(*count + weight, 65535));
   if (static_cast<float>(Total()) > kParameters.tail_window * kUnitWeight) {
@@ -74,12 +75,13 @@ float Tail::Surprise(float magnitude) const {
     above += counts[static_cast<std::size_t>(threshold)] / float{kUnitWeight};
   }
   for (int i = threshold; i < kBins; ++i) {
-    excess += counts[static_cast<std::size_t>(i)] / float{kUnitWeight} * (static_cast<float>(i - threshold) + 0.5f);
+    excess +=
+        counts[static_cast<std::size_t>(i)] / float{kUnitWeight} * (static_cast<float>(i - threshold) + 0.5f);
   }
   float slope = (excess + kParameters.tail_prior_weight * kParameters.tail_prior_bins) /
                 (above + kParameters.tail_prior_weight);
   slope = std::max(slope, kParameters.tail_least_slope);
-  float beyond = 0;                        // count above x, linear inside its bin
+  float beyond = 0;  // count above x, linear inside its bin
   if (x < kBins) {
     int bin = static_cast<int>(x);
     for (int i = bin + 1; i < kBins; ++i) beyond += counts[static_cast<std::size_t>(i)];

@@ -8,19 +8,19 @@ namespace fleetward::detect::ml {
 
 /// Histogram of magnitudes in third-octave bins with a fitted power-law tail. Part of the stored format.
 ///
-/// The lowest bin also holds what is smaller, the highest what is larger. The bins follow the series: `base` moves so
-/// that the middle of what is not zero stays near bin kMiddle. Counts are halved when they reach the
+/// The lowest bin also holds what is smaller, the highest what is larger. The bins follow the series: `base`
+/// moves so that the middle of what is not zero stays near bin kMiddle. Counts are halved when they reach the
 /// window, so old residuals fade.
 struct Tail {
   static constexpr int kBins = 24;
   static constexpr int kMiddle = 5;
   static constexpr float kBinsPerOctave = 3;
-  static constexpr int kUnitWeight = 4;   // a fully learned residual
+  static constexpr int kUnitWeight = 4;  // a fully learned residual
 
   std::array<std::uint16_t, kBins> counts{};
   std::uint16_t zeros = 0;
-  std::int16_t base = 0;                  // of bin 0, in bins above 1.0; unset while nothing but zeros came
-  std::uint16_t set = 0;                  // 0: base is unset; else residuals since the last check of it
+  std::int16_t base = 0;  // of bin 0, in bins above 1.0; unset while nothing but zeros came
+  std::uint16_t set = 0;  // 0: base is unset; else residuals since the last check of it
 
   /// `weight` in quarters.
   void Add(float magnitude, int weight);

@@ -11,18 +11,32 @@ namespace {
 
 constexpr double kLargest = 1e30;
 constexpr std::int64_t kGapSteps = 6;
+constexpr std::uint8_t kMaxClipped = 6;  // values off the scale of the history, before it is chosen anew
 constexpr float kWeek = 604800;
 
 bool IsRefitDue(const Model& model) {
   std::uint32_t n = model.values;
   return n == 8 || n == 16 || n == 48 || n == 144 || n == 288 || n == 864 || n == 2016 || n == 4032 ||
-         (model.clipped >= 12 && n % 48 == 0);
+         (model.clipped >= kMaxClipped && n % 48 == 0);
+}
+
+constexpr std::uint32_t kFadeEvery = 288;  // values for a quarter of a nat of feedback
+
+std::uint32_t Seconds(std::int64_t time_s) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_s, 0, UINT32_MAX));
 }
 
 struct Evidence {
   std::array<float, kPredictors> residuals{};
   std::array<float, kPredictors> surprises{};
-  float statistic = 0;
+  std::array<float, kPredictors> parts{};
+  Predictor strongest = kByJump;
+  float statistic = 0;  // sum of the parts
+
+  // The distance to a pattern has no sign of its own.
+  bool Above(std::size_t predictor) const {
+    return residuals[predictor == kByPattern ? std::size_t{kByLevel} : predictor] > 0;
+  }
 };
 
 Evidence Judge(const Model& model, std::int64_t time_s, float y) {
@@ -32,40 +46,48 @@ Evidence Judge(const Model& model, std::int64_t time_s, float y) {
   e.residuals[kByLevel] = y - season;
   e.residuals[kBySeason] = y - season - model.offset;
   e.residuals[kByPattern] = model.PatternDistance(y);
-  // Differences far below the usual jump say nothing: on nearly constant series they would be noise of our own averages.
+  // Differences far below the usual jump say nothing: on nearly constant series they would be noise of our
+  // own averages.
   float grain = model.tails[kByJump].Usual();
   float least = grain > 0 ? kParameters.grain * grain : 1e-3f;
   for (std::size_t i : {kByLevel, kBySeason, kByPattern}) {
     if (std::fabs(e.residuals[i]) < least) e.residuals[i] = 0;
   }
-  float strongest = 0;
   for (std::size_t i = 0; i < kPredictors; ++i) {
     e.surprises[i] = model.tails[i].Surprise(std::fabs(e.residuals[i]));
-    e.statistic += kParameters.weight[i] * e.surprises[i];
-    strongest = std::max(strongest, e.surprises[i]);
+    if (e.surprises[i] > e.surprises[e.strongest]) e.strongest = static_cast<Predictor>(i);
   }
-  e.statistic += kParameters.strongest * strongest;
+  for (std::size_t i = 0; i < kPredictors; ++i) {
+    e.parts[i] = (kParameters.weight[i] + (i == e.strongest ? kParameters.strongest : 0)) * e.surprises[i];
+    // What users called false before is taken off, per cause.
+    float raised = static_cast<float>(model.raised[CauseOf(i, e.Above(i))]) / kRaisedUnit;
+    e.parts[i] = std::max(0.f, e.parts[i] - raised);
+    e.statistic += e.parts[i];
+  }
   return e;
 }
 
 void Learn(Model& model, std::int64_t time_s, float y, const Evidence& evidence, bool held) {
-  if (!held) {
-    if (model.recent_count > 0) model.tails[kByJump].Add(std::fabs(evidence.residuals[kByJump]), Tail::kUnitWeight);
+  if (!held || model.alarm_run <= kParameters.hold_tails) {
+    if (model.recent_count > 0)
+      model.tails[kByJump].Add(std::fabs(evidence.residuals[kByJump]), Tail::kUnitWeight);
     if (model.values > 4) {
       model.tails[kByLevel].Add(std::fabs(evidence.residuals[kByLevel]), Tail::kUnitWeight);
       model.tails[kBySeason].Add(std::fabs(evidence.residuals[kBySeason]), Tail::kUnitWeight);
     }
     if (model.values > 12) model.tails[kByPattern].Add(evidence.residuals[kByPattern], Tail::kUnitWeight);
+  }
+  if (!held) {
     float season = model.SeasonAt(time_s);
     model.offset += kParameters.offset_rate * (y - season - model.offset);
     float rate = std::max(kParameters.level_rate, 1 / (static_cast<float>(model.values) + 1));
     model.level += rate * (y - model.level);
     model.LearnSeason(time_s, y);
-    model.last_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_s, 0, UINT32_MAX));
+    model.learned_s = Seconds(time_s);
   }
-  std::int16_t code = model.Code(y);
-  if (std::abs(code) == 32767 && model.clipped < 255) ++model.clipped;
-  model.ring[model.ring_at] = held ? Model::kAbsent : code;
+  std::int8_t code = model.Coarse(y);
+  if (std::abs(code) == 127 && model.clipped < 255) ++model.clipped;
+  model.ring[model.ring_at] = held ? Model::kNoValue : code;
   model.ring_at = static_cast<std::uint16_t>((model.ring_at + 1) % Model::kHistory);
 }
 
@@ -73,29 +95,89 @@ constexpr float kBandShare = 0.005f;
 
 // The predictor that is usually the nearest gives the expected value, its usual error the band.
 void Describe(const Model& model, const Evidence& evidence, float y, Verdict& verdict) {
-  float jump = model.tails[kByJump].Quantile(kBandShare), season = model.tails[kBySeason].Quantile(kBandShare);
+  float jump = model.tails[kByJump].Quantile(kBandShare),
+        season = model.tails[kBySeason].Quantile(kBandShare);
   bool by_season = model.recent_count == 0 || season < jump;
   float expected = y - evidence.residuals[by_season ? kBySeason : kByJump];
   float width = by_season ? season : jump;
   verdict.expected = model.ValueOf(expected);
   verdict.expected_low = model.ValueOf(expected - width);
   verdict.expected_high = model.ValueOf(expected + width);
-  verdict.above = y >= expected;
+  verdict.above = evidence.Above(evidence.strongest);
+  verdict.evidence = evidence.parts;
+  for (std::size_t i = 0; i < kPredictors; ++i) verdict.evidence_above[i] = evidence.Above(i);
   if (model.values < kLeastValues) return;
-  auto strongest = std::max_element(evidence.surprises.begin(), evidence.surprises.end());
-  verdict.reason = *strongest > 0 ? static_cast<Reason>(static_cast<int>(Reason::kJump) +
-                                                        (strongest - evidence.surprises.begin()))
-                                  : Reason::kNone;
+  verdict.reason = Reason::kNone;
+  if (evidence.surprises[evidence.strongest] <= 0) return;
+  verdict.reason =
+      static_cast<Reason>(static_cast<int>(Reason::kJump) + static_cast<int>(evidence.strongest));
 }
 
-constexpr int kCohortBins = CohortWindow::kBins;
+constexpr float kBinsPerOctave = 2, kSmallestOctave = -10;
 
-// 0..7: below what was expected, 0 the most; 8..15: above.
-std::uint8_t SurpriseBin(const Evidence& evidence) {
-  constexpr float kBinWidth = 1;
-  int strength = static_cast<int>(std::min(evidence.surprises[kByLevel] / kBinWidth, kCohortBins / 2 - 1.f));
-  return static_cast<std::uint8_t>(evidence.residuals[kByLevel] < 0 ? kCohortBins / 2 - 1 - strength
-                                                                     : kCohortBins / 2 + strength);
+std::uint8_t DeviationBin(float residual) {
+  float size = std::fabs(residual);
+  if (!(size > 0)) return 0;
+  return static_cast<std::uint8_t>(
+      std::clamp((std::log2(size) - kSmallestOctave) * kBinsPerOctave, 0.f, CohortWindow::kBins - 1.f));
+}
+
+// -ln of the share of the cohort's deviations that were at least as large.
+float PeerSurprise(const CohortState& peers, float residual) {
+  auto bin = DeviationBin(residual);
+  float all = 0, beyond = 0;
+  for (int i = 0; i < CohortWindow::kBins; ++i) {
+    float count = peers.deviations[static_cast<std::size_t>(i)];
+    all += count;
+    if (i > bin) beyond += count;
+    if (i == bin) beyond += count / 2;
+  }
+  return -std::log((beyond + 0.5f) / (all + 1));
+}
+
+// The share of the other members that were far off to the same side in the last two hours.
+float ShareOfPeers(const Model& model, const CohortState& peers, bool above) {
+  float others =
+      std::max(0.f, (above ? peers.above : peers.below) - model.own[above ? 0 : 1] / Model::kOwnUnit);
+  return (others + 0.5f) / (peers.members + 1);
+}
+
+// What is common among the members of the cohort counts for less, by the size of the deviation and by what
+// the others do just now.
+void WeighPeers(const Model& model, const CohortState& peers, Evidence& evidence) {
+  constexpr float kLeastMembers = 4;
+  if (peers.members <= kLeastMembers) return;
+  float deviation = evidence.residuals[kByLevel];
+  float theirs = kParameters.peer_scale * PeerSurprise(peers, deviation);
+  evidence.statistic += kParameters.peer_weight * (theirs - evidence.statistic);
+  float alone = -std::log(ShareOfPeers(model, peers, deviation > 0)) / kParameters.peer_common;
+  evidence.statistic *= std::clamp(alone, 0.f, 1.f);
+}
+
+void NoteForPeers(Model& model, std::int64_t time_s, const Evidence& evidence) {
+  float deviation = evidence.residuals[kByLevel];
+  bool far = evidence.surprises[kByLevel] >= kParameters.peer_far;
+  model.deviation_bin = DeviationBin(deviation);
+  model.far = static_cast<std::int8_t>(!far ? 0 : deviation > 0 ? 1 : -1);
+  float kept = PeersKept(time_s - model.last_s);
+  for (std::size_t side : {0, 1}) {
+    float sum = model.own[side] * kept + (model.far == (side == 0 ? 1 : -1) ? Model::kOwnUnit : 0);
+    model.own[side] = static_cast<std::uint16_t>(std::min(sum, 65535.f));
+  }
+}
+
+// Whether this value must not be learned: an alarm is on, and not yet for so long that it must be the new
+// normal. Single quiet values do not start the count anew, or a series that alarms on and off would never
+// learn why.
+bool Hold(Model& model, bool alarm) {
+  if (alarm) {
+    if (model.alarm_run < UINT16_MAX) ++model.alarm_run;
+    if (model.alarm_run > kParameters.accept_after) model.flags |= Model::kAccepting;
+  } else if (model.alarm_run > 0) {
+    --model.alarm_run;
+  }
+  if (model.alarm_run == 0) model.flags &= static_cast<std::uint8_t>(~Model::kAccepting);
+  return alarm && (model.flags & Model::kAccepting) == 0;
 }
 
 }  // namespace
@@ -103,7 +185,6 @@ std::uint8_t SurpriseBin(const Evidence& evidence) {
 Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, bool in_alarm,
                const CohortState* peers) {
   Verdict verdict;
-  (void)peers;
   if (!std::isfinite(value)) {
     verdict.reason = Reason::kNone;
     return verdict;
@@ -116,7 +197,11 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   float y = model.Encode(value);
   Evidence evidence = Judge(model, time_s, y);
 
+  if (peers != nullptr) WeighPeers(model, *peers, evidence);
+  NoteForPeers(model, time_s, evidence);
   model.smoothed += kParameters.smooth_rate * (evidence.statistic - model.smoothed);
+  bool late = time_s < model.last_s;
+  if (!late) model.last_s = Seconds(time_s);
   float statistic = (kParameters.fresh * evidence.statistic + model.smoothed) / (1 + kParameters.fresh);
   float blocks = kWeek / static_cast<float>(step_s) / static_cast<float>(kParameters.block);
   float score = ScoreOfRate(model.calibration.Share(statistic) * blocks);
@@ -124,10 +209,8 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   verdict.score = score;
 
   Describe(model, evidence, y, verdict);
-  model.surprise_bin = SurpriseBin(evidence);
   bool alarm = in_alarm || score >= kParameters.hold_score;
-  model.alarm_run = alarm ? static_cast<std::uint16_t>(std::min(model.alarm_run + 1, 65535)) : std::uint16_t{0};
-  bool held = alarm && model.alarm_run <= kParameters.accept_after;
+  bool held = Hold(model, alarm) || late;
   Learn(model, time_s, y, evidence, held);
   if (model.values >= kLeastValues) {
     model.block_max = std::max(model.block_max, statistic);
@@ -141,6 +224,9 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   model.recent[0] = y;
   model.recent_count = static_cast<std::uint8_t>(std::min(model.recent_count + 1, Model::kRecent));
   if (model.values < UINT32_MAX) ++model.values;
+  if (model.values % kFadeEvery == 0) {
+    for (auto& quarters : model.raised) quarters -= quarters > 0;
+  }
   if (IsRefitDue(model)) model.Refit();
 
   std::memcpy(series.bytes.data(), &model, sizeof model);

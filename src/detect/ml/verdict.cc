@@ -6,23 +6,28 @@
 
 #include "fleetward/detect/ml.h"
 #include "ml/model.h"
+#include "ml/parameters.h"
 
 namespace fleetward::detect::ml {
 namespace {
 
-constexpr std::uint32_t kWanted = 288;                    // values for a summary of 100 %
+constexpr std::uint32_t kWanted = 288;  // values for a summary of 100 %
 constexpr std::int64_t kExpiry = 30 * 86400;
 
 const char* Saying(Reason reason) {
   switch (reason) {
-    case Reason::kNone: return "usual";
-    case Reason::kLearning: return "still learning";
-    case Reason::kJump: return "far from the last values";
-    case Reason::kLevel: return "far from the usual level of this time of day";
-    case Reason::kSeason: return "far from this time of day at the present level";
-    case Reason::kPattern: return "nothing like the last values was seen before";
-    case Reason::kDuration: return "unusual for long";
-    case Reason::kPeers: return "unlike its peers";
+    case Reason::kNone:
+      return "usual";
+    case Reason::kLearning:
+      return "still learning";
+    case Reason::kJump:
+      return "far from the value before";
+    case Reason::kLevel:
+      return "far from what is usual at this time of day";
+    case Reason::kSeason:
+      return "off the usual course of the day";
+    case Reason::kPattern:
+      return "nothing like the last values was seen lately";
   }
   return "unknown";
 }
@@ -31,29 +36,37 @@ const char* Saying(Reason reason) {
 
 std::string_view ReasonName(Reason reason) {
   switch (reason) {
-    case Reason::kNone: return "none";
-    case Reason::kLearning: return "learning";
-    case Reason::kJump: return "jump";
-    case Reason::kLevel: return "level";
-    case Reason::kSeason: return "season";
-    case Reason::kPattern: return "pattern";
-    case Reason::kDuration: return "duration";
-    case Reason::kPeers: return "peers";
+    case Reason::kNone:
+      return "none";
+    case Reason::kLearning:
+      return "learning";
+    case Reason::kJump:
+      return "jump";
+    case Reason::kLevel:
+      return "level";
+    case Reason::kSeason:
+      return "season";
+    case Reason::kPattern:
+      return "pattern";
   }
   return "unknown";
 }
 
 double Limit(model::ConfidenceLevel confidence) {
   switch (confidence) {
-    case model::ConfidenceLevel::kLow: return 0.70;
-    case model::ConfidenceLevel::kMedium: return 0.85;
-    case model::ConfidenceLevel::kHigh: return 0.95;
+    case model::ConfidenceLevel::kLow:
+      return 0.70;
+    case model::ConfidenceLevel::kMedium:
+      return 0.85;
+    case model::ConfidenceLevel::kHigh:
+      return 0.95;
   }
   return 0.95;
 }
 
 std::optional<model::ConfidenceLevel> LevelOf(double score) {
-  for (auto level : {model::ConfidenceLevel::kHigh, model::ConfidenceLevel::kMedium, model::ConfidenceLevel::kLow}) {
+  for (auto level :
+       {model::ConfidenceLevel::kHigh, model::ConfidenceLevel::kMedium, model::ConfidenceLevel::kLow}) {
     if (score >= Limit(level)) return level;
   }
   return std::nullopt;
@@ -61,19 +74,28 @@ std::optional<model::ConfidenceLevel> LevelOf(double score) {
 
 std::string Explain(const Verdict& verdict, double value) {
   char text[256];
-  const char* place = value > verdict.expected_high ? "above" : value < verdict.expected_low ? "below" : "within";
-  std::snprintf(text, sizeof text, "%.6g is %s the expected %.6g to %.6g: %s (anomaly score %.3f)", value, place,
-                verdict.expected_low, verdict.expected_high, Saying(verdict.reason),
+  const char* place = value > verdict.expected_high  ? "above"
+                      : value < verdict.expected_low ? "below"
+                                                     : "within";
+  std::snprintf(text, sizeof text, "%.6g is %s the expected %.6g to %.6g: %s (anomaly score %.3f)", value,
+                place, verdict.expected_low, verdict.expected_high, Saying(verdict.reason),
                 static_cast<double>(verdict.score));
   return text;
 }
 
 void ConfirmFalsePositive(Series& series, const Verdict& verdict) {
   Model model = Read(series);
-  auto reason = static_cast<std::size_t>(verdict.reason);
-  if (model.version == 0 || reason >= model.raised.size()) return;
-  auto& raised = model.raised[reason];
-  raised = static_cast<std::uint8_t>(std::min(raised + 16, 255));
+  float all = 0;
+  for (float part : verdict.evidence) all += part;
+  if (model.version == 0 || !(all > 0)) return;
+  // The same again must look like the unusual of any day: well below what one block in twenty reaches. Each
+  // predictor is raised by its part of what is too much.
+  float excess = std::clamp(all - 0.5f * kParameters.block_prior_threshold, 1.f, 256.f);
+  for (std::size_t i = 0; i < kPredictors; ++i) {
+    auto& raised = model.raised[CauseOf(i, verdict.evidence_above[i])];
+    float sum = static_cast<float>(raised) + std::max(0.f, verdict.evidence[i]) / all * excess * kRaisedUnit;
+    raised = static_cast<std::uint8_t>(std::min(sum, 255.f));
+  }
   std::memcpy(series.bytes.data(), &model, sizeof model);
 }
 
@@ -83,10 +105,10 @@ Summary Summarize(const Series& series, std::int64_t now_s) {
   if (model.version == 0) return summary;
   summary.values = model.values;
   summary.started_s = model.first_s;
-  summary.refreshed_s = model.last_s;
+  summary.refreshed_s = model.learned_s;
   summary.collected_percent = 100.0 * std::min(model.values, kWanted) / kWanted;
   if (model.values >= kLeastValues) summary.status = ModelStatus::kActive;
-  if (now_s - model.last_s > kExpiry) summary.status = ModelStatus::kExpired;
+  if (now_s - model.learned_s > kExpiry) summary.status = ModelStatus::kExpired;
   return summary;
 }
 
@@ -97,9 +119,10 @@ Status CheckSeries(const Series& series) {
     return Error(Code::kCorrupt, "an unused anomaly model that is not empty");
   }
   if (model.version != kSeriesVersion) return Error(Code::kCorrupt, "an anomaly model of an unknown version");
-  bool sane = model.ring_at < Model::kHistory && model.unit > 0 && std::isfinite(model.unit) && model.quantum > 0 &&
-              std::isfinite(model.quantum) && std::isfinite(model.centre) && std::isfinite(model.level) &&
-              std::isfinite(model.offset) && std::isfinite(model.smoothed) && std::isfinite(model.block_max);
+  bool sane = model.ring_at < Model::kHistory && model.unit > 0 && std::isfinite(model.unit) &&
+              model.quantum > 0 && std::isfinite(model.quantum) && std::isfinite(model.centre) &&
+              std::isfinite(model.level) && std::isfinite(model.offset) && std::isfinite(model.smoothed) &&
+              std::isfinite(model.block_max);
   for (float y : model.recent) sane = sane && std::isfinite(y);
   if (!sane) return Error(Code::kCorrupt, "an anomaly model with impossible figures");
   return {};

@@ -1,9 +1,11 @@
-// ML Detect: a streaming anomaly detector for one series of numbers (one metric of one thing). docs/ml-detect.md
-// describes the model. Pure: the same calls give the same scores, in any process of the same program.
+// ML Detect: a streaming anomaly detector for one series of numbers (one metric of one thing).
+// docs/ml-detect.md describes the model. Pure: the same calls give the same scores, in any process of the
+// same program.
 //
-// A series starts as a zeroed `Series`. Update judges the next value by what came before it, then learns it. A cohort of
-// like series (the things of one kind, one metric) may help: each member's last surprise goes into a CohortWindow, whose
-// sums are integers, so that windows merge in any order; a CohortState made of the closed ones is what Update is shown.
+// A series starts as a zeroed `Series`. Update judges the next value by what came before it, then learns it.
+// A cohort of like series (the things of one kind, one metric) may help: each member's last surprise goes
+// into a CohortWindow, whose sums are integers, so that windows merge in any order; a CohortState made of the
+// closed ones is what Update is shown.
 #pragma once
 
 #include <array>
@@ -20,8 +22,8 @@ namespace fleetward::detect::ml {
 inline constexpr std::uint8_t kSeriesVersion = 1;
 inline constexpr std::size_t kSeriesBytes = 1024;
 
-/// All that is kept of one series: plain bytes, may be copied, compared and stored as they are (little endian).
-/// Zeroed: nothing seen yet.
+/// All that is kept of one series: plain bytes, may be copied, compared and stored as they are (little
+/// endian). Zeroed: nothing seen yet.
 struct alignas(8) Series {
   std::array<std::uint8_t, kSeriesBytes> bytes{};
   bool operator==(const Series&) const = default;
@@ -29,23 +31,24 @@ struct alignas(8) Series {
 
 /// What made a value unusual: the model's part with the strongest evidence. Stored: never change the numbers.
 enum class Reason : std::uint8_t {
-  kNone = 0,        // usual
-  kLearning = 1,    // too little history to judge
-  kJump = 2,        // far from the values just before
-  kLevel = 3,       // far from the level of the last hours
-  kSeason = 4,      // far from what is usual at this time of day
-  kPattern = 5,     // nothing like the last values was seen in the recent past
-  kDuration = 6,    // each value a little unusual, for long
-  kPeers = 7,       // far from what like things do
+  kNone = 0,      // usual
+  kLearning = 1,  // too little history to judge
+  kJump = 2,      // far from the value just before
+  kLevel = 3,     // far from what is usual at this time of day
+  kSeason = 4,    // far from the course of the day, shifted to the present level
+  kPattern = 5,   // nothing like the last values was seen in the recent past
 };
-std::string_view ReasonName(Reason reason);   // "jump"
+std::string_view ReasonName(Reason reason);  // "jump"
 
 struct Verdict {
-  float score = 0;                 // 0..1; 1: certainly anomalous
+  float score = 0;     // 0..1; 1: certainly anomalous
+  // What the score was made of, in nats: jump, level, season, pattern. Above: the value was above what each expected.
+  std::array<float, 4> evidence{};
+  std::array<bool, 4> evidence_above{};
   Reason reason = Reason::kLearning;
-  bool above = false;              // the value lies above the expected band, or above its middle
-  double expected = 0;             // the model's best guess
-  double expected_low = 0;         // band of values that would not be unusual; low <= high
+  bool above = false;       // the value lies above the expected band, or above its middle
+  double expected = 0;      // the model's best guess
+  double expected_low = 0;  // band of values that would not be unusual; low <= high
   double expected_high = 0;
 };
 
@@ -54,40 +57,47 @@ double Limit(model::ConfidenceLevel confidence);
 /// The highest confidence whose limit the score reaches.
 std::optional<model::ConfidenceLevel> LevelOf(double score);
 
-/// Surprises of one cohort in one bucket of time. Merging is exact and order-free.
+/// What the members of one cohort did in one bucket of time. Merging is exact and order-free.
 struct CohortWindow {
-  static constexpr int kBins = 16;
-  std::uint32_t members = 0;                       // series that had a value
-  std::array<std::uint32_t, kBins> bins{};         // of signed surprise
-  void Add(const Series& series);                  // after its Update of this bucket
+  static constexpr int kBins = 32;
+  std::uint32_t members = 0;           // series that had a value
+  std::uint32_t above = 0, below = 0;  // of them far above or below what they usually have at this time
+  std::array<std::uint32_t, kBins>
+      deviations{};                // sizes of the deviations relative to their own level, half octaves
+  void Add(const Series& series);  // after its Update of this bucket
   void Merge(const CohortWindow& other);
   bool operator==(const CohortWindow&) const = default;
 };
 
-/// What the windows of the last hours said, decayed. Follows from the sequence of closed windows alone. Zeroed: nothing.
+/// What the closed windows said: the last hours, and the usual deviations of the last weeks. Follows from the
+/// sequence of windows alone. Zeroed: nothing yet.
 struct CohortState {
-  std::int64_t end_s = 0;                          // of the last closed window
-  std::array<float, CohortWindow::kBins> recent{}; // members by surprise
-  float members = 0;
-  void Close(const CohortWindow& window, std::int64_t end_s);
+  std::int64_t end_s = 0;                   // of the last closed window
+  float members = 0, above = 0, below = 0;  // of the last two hours, decayed
+  std::array<float, CohortWindow::kBins> deviations{};
+  void Close(const CohortWindow& window, std::int64_t closed_s);
 };
 
-/// Judges `value` at `time_s` (seconds since 1970, UTC; not before the last one, else it is not learned), then learns it,
-/// slowly while the series is in alarm. `step_s`: usual seconds between values; a gap is anything longer than two of
-/// them. `in_alarm`: an alarm on this series is on. `peers`: the cohort as of its last closed window (this series
-/// included), or null. NaN and infinite values score 0 and are not learned. Below 5 us; no allocation.
+/// Judges `value` at `time_s` (seconds since 1970, UTC; before the last one: it is not learned), then learns
+/// it. While the series is in alarm nothing is learned but the size of the first few deviations; after 72
+/// values in alarm (Parameters::accept_after) the new normal is accepted. `step_s`: usual seconds between
+/// values; a gap is anything longer than two of them. `in_alarm`: an alarm on this series is on. `peers`: the
+/// cohort as of its last closed window (this series included), or null. NaN and infinite values score 0 and
+/// are not learned. Below 5 us; no allocation.
 Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, bool in_alarm,
                const CohortState* peers = nullptr);
 
-/// A user confirmed that the last alarm was a false one: values that are as unusual for the same reason and in the same
-/// direction no longer score as high. Fades over weeks.
+/// A user confirmed that the alarm of this verdict was a false one: what is as unusual for the same reason
+/// and in the same direction stays below the limits; what is far more unusual does not. Fades, within weeks
+/// at 288 values a day.
 void ConfirmFalsePositive(Series& series, const Verdict& verdict);
 
-/// One sentence for a violation's reason, e.g. "4120 is above the expected 850..1310 (far from the last values; score
-/// 0.97)".
+/// One sentence for a violation's reason, e.g. "4120 is above the expected 850..1310 (far from the last
+/// values; score 0.97)".
 std::string Explain(const Verdict& verdict, double value);
 
-/// For GetBehaviorModelTrainingSummaries. A streaming model is never finished: it is built once a series may be judged.
+/// For GetBehaviorModelTrainingSummaries. A streaming model is never finished: it is built once a series may
+/// be judged.
 enum class ModelStatus : std::uint8_t { kPendingBuild = 0, kActive = 1, kExpired = 2 };
 struct Summary {
   ModelStatus status = ModelStatus::kPendingBuild;
