@@ -120,13 +120,14 @@ Result<std::optional<model::ActiveViolation>> AlarmQuery::FindActive(const model
   return std::optional(std::move(violation));
 }
 
-Result<bool> AlarmQuery::Known(const model::ViolationId& id, Timestamp now) const {
-  FW_ASSIGN(auto active, telemetry::GetActive(store_, id));
-  if (active) return true;
-  bool found = false;
+Result<std::optional<model::EntityId>> AlarmQuery::EntityOf(const model::ViolationId& id, Timestamp now) const {
+  FW_ASSIGN(auto active, FindActive(id));
+  if (active) return std::optional(active->entity);
+  std::optional<model::EntityId> found;
   FW_TRY(telemetry::ScanEvents(store_, now - kKept, now + std::chrono::hours(24), std::nullopt, std::nullopt,
-                               [&](const telemetry::EventKey& key, std::string_view) {
-                                 found = key.violation == id;
+                               [&](const telemetry::EventKey& key, std::string_view value) {
+                                 if (key.violation != id) return true;
+                                 if (auto event = DecodeEvent(value); event.ok()) found = event->entity;
                                  return !found;
                                }));
   return found;

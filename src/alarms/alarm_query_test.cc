@@ -84,8 +84,8 @@ TEST_F(AlarmQueryTest, Filters) {
   EXPECT_EQ(query_.Active(With(&ViolationFilter::criteria_type, model::CriteriaType::kStatistical), "", 100)->items.size(), 0U);
   ASSERT_TRUE(verifications_.Put("me", Id128{4, 4}, {model::VerificationState::kFalsePositive, ""}).ok());
   EXPECT_EQ(query_.Active(With(&ViolationFilter::verification, model::VerificationState::kFalsePositive), "", 100)->items.size(), 1U);
-  EXPECT_TRUE(query_.Known(Id128{4, 4}, clock_.Now()).value());
-  EXPECT_FALSE(query_.Known(Id128{99, 4}, clock_.Now()).value());
+  EXPECT_TRUE(query_.EntityOf(Id128{4, 4}, clock_.Now()).value());
+  EXPECT_FALSE(query_.EntityOf(Id128{99, 4}, clock_.Now()).value());
 }
 
 }  // namespace

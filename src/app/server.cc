@@ -292,7 +292,12 @@ class Server::Impl {
     api_host.erase(0, api_host.find("://") + 3);
     api::RegisterRegistryHandlers(*router_, *registry_, {MqttHost(options_), api_host});
     api::RegisterFleetIndexHandlers(*router_, *registry_, *fleet_);
-    api::RegisterDetectHandlers(*router_, {*registry_, *directory_, pipeline_->query(), *alarms_, *verifications_});
+    api::RegisterDetectHandlers(*router_, {*registry_, *directory_, pipeline_->query(), *alarms_, *verifications_,
+                                            [this] { return pipeline_->TrainingSummaries(); },
+                                            [this](const model::EntityId& entity, const model::ViolationId& violation,
+                                                   model::VerificationState state) {
+                                              pipeline_->Configure({ingest::VerificationRecord{0, entity, violation, state}});
+                                            }});
     api::RegisterSnsHandlers(*router_, *topics_);
     api::RegisterIotDataHandlers(*router_, [this](const std::string& topic, std::string_view payload, int qos,
                                                   bool retain) { return pipeline_->Publish(topic, payload, qos, retain); });

@@ -35,6 +35,11 @@ std::vector<BehaviorExplanation> Engine::Explain(const model::EntityId& entity) 
 }
 bool Engine::Knows(const model::EntityId& entity) const { return impl_->Find(entity) != nullptr; }
 Timestamp Engine::watermark() const { return FromMillis(impl_->watermark_ms() == kUnset ? 0 : impl_->watermark_ms()); }
+bool Engine::OnVerification(const model::EntityId& entity, const model::ViolationId& violation,
+                            model::VerificationState verified) {
+  return impl_->OnVerification(entity, violation, verified);
+}
+std::vector<TrainingSummary> Engine::TrainingSummaries() const { return impl_->TrainingSummaries(); }
 std::vector<std::string> Engine::DigestBehaviors() const { return impl_->DigestBehaviors(); }
 EngineStats Engine::stats() const { return impl_->stats(); }
 

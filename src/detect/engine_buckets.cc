@@ -127,7 +127,8 @@ void Engine::Impl::AddToPanes(Thing& thing, const PlanWindow& window, const Coun
     const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     bool may = options_.early && code.to_alarm == 1 && !thing.behavior(index).in_alarm();
     std::int64_t pane_start = time_ms - time_ms % window.layout.pane_ms;
-    if (may && thing.plan().behaviors[index].statistic >= 0) {
+    if (code.type == model::CriteriaType::kMachineLearning) continue;
+    if (may && code.type == model::CriteriaType::kStatistical) {
       std::int64_t window_start = time_ms - time_ms % code.length_ms;
       EarlyStatistic(thing, index, Frame(time_ms, window_start, time_ms),
                      state.Sum((pane_start - window_start) / window.layout.pane_ms + 1));
@@ -151,6 +152,7 @@ void Engine::Impl::AddToSizes(Thing& thing, const PlanWindow& window, const Coun
   for (std::uint16_t index : window.behaviors) {
     const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     if (!options_.early || code.to_alarm != 1 || thing.behavior(index).in_alarm()) continue;
+    if (code.type != model::CriteriaType::kStatic) continue;
     Observation frame = Frame(time_ms, FloorBucket(time_ms), time_ms);
     frame.cause = Cause::kEarly;
     const NumericLimit& limit = code.criteria.limit();
@@ -302,6 +304,7 @@ void Engine::Impl::CloseThing(Thing& thing, std::int64_t boundary_ms) {
   }
   if (!thing.plan().offline.empty()) JudgeOffline(thing, boundary_ms);
   if (!thing.plan().statistics.empty()) CloseStatistics(thing, boundary_ms);
+  if (!thing.plan().models.empty()) CloseModels(thing, boundary_ms);
   if (thing.alarms > 0) TimeOutAlarms(thing, boundary_ms);
 }
 
@@ -313,18 +316,18 @@ void Engine::Impl::ClosePanes(Thing& thing, const PlanWindow& window, std::int64
   for (std::uint16_t index : window.behaviors) {
     const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     BehaviorState& behavior = thing.behavior(index);
-    bool statistical = thing.plan().behaviors[index].statistic >= 0;
-    if (statistical && boundary_ms % code.length_ms != 0) continue;
+    bool compared = code.type != model::CriteriaType::kStatic;
+    if (compared && boundary_ms % code.length_ms != 0) continue;
     const NumericLimit& limit = code.criteria.limit();
-    bool holds = statistical || limit.Holds(sum);
+    bool holds = compared || limit.Holds(sum);
     if (state.seen == 0) {
       behavior.verdict = Verdict::kNotConnected;
     } else if (!state.Complete(panes) && (holds || !limit.IsUpper())) {
       if (behavior.verdict != Verdict::kUnobserved) behavior.verdict = Verdict::kWindowIncomplete;
     } else {
       Observation frame = Frame(boundary_ms, boundary_ms - panes * window.layout.pane_ms, boundary_ms);
-      if (statistical) {
-        JudgeStatistic(thing, index, frame, sum);
+      if (compared) {
+        JudgeKind(thing, index, frame, sum);
         continue;
       }
       frame.verdict = holds ? Verdict::kConforming : Verdict::kViolating;
@@ -339,7 +342,15 @@ void Engine::Impl::ClosePanes(Thing& thing, const PlanWindow& window, std::int64
 void Engine::Impl::CloseSizes(Thing& thing, const PlanWindow& window, std::int64_t boundary_ms) {
   auto& state = thing.At<SizeWindow>(window);
   for (std::uint16_t index : window.behaviors) {
-    if (state.messages || state.seen) {
+    if (thing.plan().behaviors[index].model >= 0) {
+      // The largest message; a bucket without messages says nothing of their size.
+      if (state.messages) {
+        JudgeKind(thing, index, Frame(boundary_ms, boundary_ms - BucketMs(), boundary_ms),
+                  static_cast<std::int64_t>(state.largest));
+      } else {
+        thing.behavior(index).verdict = state.seen ? Verdict::kNoMessages : Verdict::kNotConnected;
+      }
+    } else if (state.messages || state.seen) {
       JudgeSize(thing, index, state, Frame(boundary_ms, boundary_ms - BucketMs(), boundary_ms));
     } else {
       thing.behavior(index).verdict = Verdict::kNotConnected;

@@ -43,6 +43,15 @@ std::vector<std::int32_t> MatchStatistics(const Plan& from, const Plan& to, cons
   return match;
 }
 
+std::vector<std::int32_t> MatchModels(const Plan& from, const Plan& to, const std::vector<std::int32_t>& behaviors) {
+  std::vector<std::int32_t> match;
+  for (const PlanModel& model : to.models) {
+    std::int32_t old = behaviors[model.behavior];
+    match.push_back(old < 0 ? -1 : from.behaviors[static_cast<std::size_t>(old)].model);
+  }
+  return match;
+}
+
 /// `known`: the thing has never been heard of before, so its past is known to be empty.
 void StartWindows(Thing& thing, const PlanWindow& window, bool known) {
   bool seen = thing.connections > 0;
@@ -270,6 +279,7 @@ std::unique_ptr<Migration> Engine::Impl::MakeMigration(const Cohort& cohort, std
     migration->dropped.emplace_back(static_cast<std::uint16_t>(i), cause);
   }
   migration->statistics = MatchStatistics(*from, *to, migration->behaviors);
+  migration->models = MatchModels(*from, *to, migration->behaviors);
   migration->deltas = MatchWindows(from->deltas, to->deltas);
   migration->buckets = MatchWindows(from->buckets, to->buckets);
   migration->from = std::move(from);
@@ -290,6 +300,10 @@ Thing* Engine::Impl::Migrate(Thing* thing, const Migration& migration, Timestamp
   for (std::size_t i = 0; i < to.statistics.size(); ++i) {
     if (migration.statistics[i] < 0) continue;
     moved->At(to.statistics[i]) = thing->At(from.statistics[static_cast<std::size_t>(migration.statistics[i])]);
+  }
+  for (std::size_t i = 0; i < to.models.size(); ++i) {
+    if (migration.models[i] < 0) continue;
+    moved->At(to.models[i]) = thing->At(from.models[static_cast<std::size_t>(migration.models[i])]);
   }
   auto move_windows = [&](const std::vector<PlanWindow>& old_windows, const std::vector<PlanWindow>& new_windows,
                           const std::vector<std::int32_t>& match) {

@@ -40,7 +40,6 @@ Inputs MakeInputs(const PlanBehavior& behavior, const Observation& seen, const m
   inputs.elements = seen.list.elements;
   inputs.offending = seen.list.offending;
   inputs.example = ExampleOf(behavior, value, seen.list);
-  if (seen.expected) inputs.expected = *seen.expected;
   return inputs;
 }
 
@@ -73,6 +72,7 @@ Decision Engine::Impl::MakeDecision(const Thing& thing, const PlanBehavior& beha
   decision.cause = cause;
   decision.registered = thing.cohort->registered;
   decision.digest = behavior.code->digest;
+  if (behavior.code->type == model::CriteriaType::kMachineLearning) decision.event.confidence = behavior.code->confidence;
   decision.alert_targets = &config.profile.alert_targets;
   return decision;
 }
@@ -114,6 +114,7 @@ void Engine::Impl::Raise(Thing& thing, std::uint16_t index, const Observation& s
   decision.inputs = MakeInputs(behavior, seen, value);
   decision.event.metric_value = value;
   if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
+  if (behavior.model >= 0) decision.inputs.expected = ModelExpectation(thing, index);
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, true, seen.cause, state.violating, behavior.code->to_alarm);
   if (decision.digest) PopulationOf(thing, index).open_digest.Raise(thing.name());
@@ -133,6 +134,7 @@ void Engine::Impl::Clear(Thing& thing, std::uint16_t index, const Observation& s
   decision.inputs = MakeInputs(behavior, seen, value);
   decision.event.metric_value = value;
   if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
+  if (behavior.model >= 0) decision.inputs.expected = ModelExpectation(thing, index);
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, false, seen.cause, state.conforming, behavior.code->to_clear);
   if (decision.digest) ++PopulationOf(thing, index).open_digest.cleared;

@@ -72,6 +72,9 @@ std::vector<BehaviorExplanation> Engine::Impl::Explain(const model::EntityId& en
     std::int64_t now = std::max(watermark_ms_, std::int64_t{thing->At(statistic).closed_s} * 1000);
     all[statistic.behavior].expected = ExpectationOf(*thing, statistic.behavior, now);
   }
+  for (const PlanModel& model : plan.models) {
+    if (thing->At(model).flags & ModelState::kHasValue) all[model.behavior].expected = ModelExpectation(*thing, model.behavior);
+  }
   for (std::size_t i = 0; i < all.size(); ++i) all[i].why = VerdictReason(plan.behaviors[i], all[i]);
   return all;
 }

@@ -1,6 +1,6 @@
 // The engine's inside. Its parts: engine_config.cc (profiles, things, plans), engine_reports.cc (device-side metrics),
 // engine_buckets.cc (cloud-side metrics, time), engine_decide.cc (datapoints to decisions), engine_statistics.cc
-// (statistical behaviors), engine_explain.cc,
+// (statistical behaviors), engine_models.cc (ML behaviors), engine_explain.cc,
 // engine_state.cc (checkpoints).
 #pragma once
 
@@ -63,7 +63,6 @@ struct Observation {
   std::int64_t window_start_ms = 0, window_end_ms = 0, covered_ms = 0;
   bool scaled = false;
   ListFinding list;
-  const Expectation* expected = nullptr;       // statistical and ML behaviors
 };
 
 /// A numeric value of a metric: a count, or a custom number.
@@ -115,6 +114,11 @@ class Engine::Impl {
   std::vector<WindowSummary> PendingSummaries() const;
   bool AwaitsSummaries() const;
   void OnWindowSummary(const WindowSummary& merged);
+
+  // engine_models.cc
+  bool OnVerification(const model::EntityId& entity, const model::ViolationId& violation,
+                      model::VerificationState verified);
+  std::vector<TrainingSummary> TrainingSummaries() const;
 
   // engine_explain.cc
   std::vector<BehaviorExplanation> Explain(const model::EntityId& entity) const;
@@ -190,11 +194,20 @@ class Engine::Impl {
   std::optional<NumericLimit> LimitOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms,
                                       Verdict* why_not = nullptr) const;
   void JudgeStatistic(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value);
+  /// Of a behavior that is not static; seen.verdict and seen.last are not looked at.
+  void JudgeKind(Thing& thing, std::uint16_t index, const Observation& seen, const NumericValue& value);
   void EarlyStatistic(Thing& thing, std::uint16_t index, Observation seen, std::int64_t sum);
   void CloseStatistics(Thing& thing, std::int64_t boundary_ms);
   void CloseWindows(std::int64_t before_ms);
   void ShiftPopulations();
   std::optional<Expectation> ExpectationOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms) const;
+
+  // engine_models.cc
+  ModelState& ModelOf(Thing& thing, std::uint16_t index);
+  const ModelState& ModelOf(const Thing& thing, std::uint16_t index) const;
+  void JudgeModel(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value);
+  Expectation ModelExpectation(const Thing& thing, std::uint16_t index) const;
+  void CloseModels(Thing& thing, std::int64_t boundary_ms);
 
   // engine_state.cc
   Status ReadSlab(std::uint32_t slab, std::string_view bytes);

@@ -67,8 +67,8 @@ void Engine::Impl::JudgeReport(Thing& thing, const ReportEvent& event) {
   for (std::uint16_t index : plan.counts) {
     const CompiledBehavior& code = *plan.behaviors[index].code;
     if (auto count = report::CountOf(report, code.metric)) {
-      if (plan.behaviors[index].statistic >= 0) {
-        JudgeStatistic(thing, index, AtOnce(time_ms, true, 0), *count);
+      if (code.type != model::CriteriaType::kStatic) {
+        JudgeKind(thing, index, AtOnce(time_ms, true, 0), *count);
         continue;
       }
       Datapoint(thing, index, AtOnce(time_ms, code.criteria.limit().Holds(*count), static_cast<std::uint64_t>(*count)),
@@ -124,8 +124,8 @@ void Engine::Impl::JudgeCustom(Thing& thing, const Plan::Custom& custom, const r
       }
       default: {
         double number = value.number();
-        if (plan.behaviors[index].statistic >= 0) {
-          JudgeStatistic(thing, index, AtOnce(time_ms, true, 0), number);
+        if (plan.behaviors[index].code->type != model::CriteriaType::kStatic) {
+          JudgeKind(thing, index, AtOnce(time_ms, true, 0), number);
           break;
         }
         Datapoint(thing, index, AtOnce(time_ms, criteria.limit().Holds(number), std::bit_cast<std::uint64_t>(number)),
@@ -165,8 +165,8 @@ void Engine::Impl::CloseDelta(Thing& thing, const PlanWindow& window, const Delt
     seen.window_start_ms = time_ms - closed.covered_ms;
     seen.covered_ms = closed.covered_ms;
     seen.scaled = closed.scaled;
-    if (thing.plan().behaviors[index].statistic >= 0) {
-      JudgeStatistic(thing, index, seen, closed.value);
+    if (thing.plan().behaviors[index].code->type != model::CriteriaType::kStatic) {
+      JudgeKind(thing, index, seen, closed.value);
       continue;
     }
     Datapoint(thing, index, seen, [&] { return model::MetricValue(model::Count{closed.value}); });
@@ -183,7 +183,8 @@ void Engine::Impl::EarlyDelta(Thing& thing, const PlanWindow& window, const Delt
     }
     const CompiledBehavior& code = *thing.plan().behaviors[index].code;
     bool may = options_.early && code.to_alarm == 1 && !behavior.in_alarm();
-    if (may && thing.plan().behaviors[index].statistic >= 0) {
+    if (code.type == model::CriteriaType::kMachineLearning) continue;
+    if (may && code.type == model::CriteriaType::kStatistical) {
       Observation seen = AtOnce(time_ms, false, 0);
       seen.window_start_ms = time_ms - state.covered_ms;
       seen.covered_ms = state.covered_ms;

@@ -41,7 +41,7 @@ void Engine::Impl::RefreshPopulations() {
   for (const auto& [name, profile] : profiles_) {
     for (std::size_t i = 0; i < profile->behaviors.size(); ++i) {
       const CompiledBehavior& code = profile->behaviors[i];
-      if (code.type != model::CriteriaType::kStatistical || code.feed == Feed::kNever) continue;
+      if (code.type == model::CriteriaType::kStatic || code.feed == Feed::kNever) continue;
       for (const model::ProfileTarget& target : profile->config.targets) {
         PopulationKey key{name, profile->config.profile.behaviors[i].name.value(), code.definition_version, target};
         auto known = populations_.extract(key);
@@ -56,6 +56,7 @@ void Engine::Impl::RefreshPopulations() {
         population.upper = code.upper;
         population.numbers = code.kind == model::ValueKind::kNumber;
         population.digest = code.digest;
+        population.model = code.type == model::CriteriaType::kMachineLearning;
       }
     }
   }
@@ -64,8 +65,8 @@ void Engine::Impl::RefreshPopulations() {
 
 void Engine::Impl::JoinPopulations(Cohort& cohort) {
   cohort.populations.clear();
-  for (const PlanStatistic& statistic : cohort.plan->statistics) {
-    const PlanBehavior& behavior = cohort.plan->behaviors[statistic.behavior];
+  for (std::uint16_t index : cohort.plan->compared) {
+    const PlanBehavior& behavior = cohort.plan->behaviors[index];
     const ProfileConfig& config = behavior.profile->config;
     const model::ProfileTarget* target = CoveringTarget(config, cohort.registered, cohort.groups);
     cohort.populations.push_back(&populations_.at({config.profile.name.value(), behavior.definition->name.value(),
@@ -80,7 +81,7 @@ void Engine::Impl::LeavePopulations(Thing& thing) {
 }
 
 Population& Engine::Impl::PopulationOf(const Thing& thing, std::uint16_t index) const {
-  return *thing.cohort->populations[static_cast<std::size_t>(thing.plan().behaviors[index].statistic)];
+  return *thing.cohort->populations[static_cast<std::size_t>(thing.plan().behaviors[index].population)];
 }
 
 // --- judging --------------------------------------------------------------------------------------------------------
@@ -127,6 +128,11 @@ std::optional<Expectation> Engine::Impl::ExpectationOf(const Thing& thing, std::
                     " other things in the " + std::to_string(population.length_ms / 1000) + " s before " +
                     Iso8601(expected.window_end);
   return expected;
+}
+
+void Engine::Impl::JudgeKind(Thing& thing, std::uint16_t index, const Observation& seen, const NumericValue& value) {
+  if (thing.plan().behaviors[index].model >= 0) return JudgeModel(thing, index, seen, value);
+  JudgeStatistic(thing, index, seen, value);
 }
 
 /// A window of the thing has closed, or a new count has come.
@@ -185,7 +191,7 @@ void Engine::Impl::CloseStatistics(Thing& thing, std::int64_t boundary_ms) {
     std::int64_t reach_ms = 0;
     if (code.feed != Feed::kPanes) reach_ms = std::max<std::int64_t>(code.length_ms, thing.interval_ms) * 11 / 10;
     if (boundary_ms - std::int64_t{state.closed_s} * 1000 > reach_ms + 999) continue;
-    Summary& summary = thing.cohort->populations[i]->Closed(boundary_ms).summary;
+    Summary& summary = PopulationOf(thing, plan.statistics[i].behavior).Closed(boundary_ms).summary;
     if (state.flags & StatisticState::kNegative) {
       summary.AddNegative();
       continue;
@@ -227,8 +233,7 @@ std::vector<WindowSummary> Engine::Impl::PendingSummaries() const {
     for (const auto& [end_ms, part] : population.closed) {
       WindowSummary summary{key, end_ms, {}};
       ByteWriter out(summary.bytes);
-      part.summary.Save(out);
-      part.digest.Save(out);
+      part.Save(out);
       all.push_back(std::move(summary));
     }
   }
@@ -241,9 +246,13 @@ void Engine::Impl::OnWindowSummary(const WindowSummary& merged) {
   Population& population = at->second;
   ByteReader in(merged.bytes);
   WindowPart part;
-  if (!part.summary.Load(in) || !part.digest.Load(in)) return;
+  if (!part.Load(in)) return;
   population.threshold = Threshold(part.summary, population.percentile, population.upper);
   population.threshold_end_ms = merged.end_ms;
+  if (population.model) {
+    population.models = part.models;
+    population.peers.Close(part.models.cohort, merged.end_ms / 1000);
+  }
   population.closed.erase(population.closed.begin(), population.closed.upper_bound(merged.end_ms));
   if (!population.digest || part.digest.empty()) return;
   auto profile = profiles_.find(merged.population.profile);

@@ -52,7 +52,8 @@ constexpr char kMixed[] = R"(
 {"name":"off","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than","value":{"count":6}}},
 {"name":"p90","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than-equals","durationSeconds":300,"statisticalThreshold":{"statistic":"p90"}}},
 {"name":"p10","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"greater-than","durationSeconds":600,"statisticalThreshold":{"statistic":"p10"},"consecutiveDatapointsToAlarm":2}},
-{"name":"most","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"statisticalThreshold":{"statistic":"p99"}}})";
+{"name":"most","metric":"aws:num-messages-received","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"statisticalThreshold":{"statistic":"p99"}}},
+{"name":"ml","metric":"aws:num-messages-sent","criteria":{"mlDetectionConfig":{"confidenceLevel":"LOW"}}})";
 
 void ReportPorts(Engine& engine, const char* thing, std::int64_t second, std::vector<std::uint16_t> ports) {
   report::MetricReport report;
@@ -196,8 +197,8 @@ TEST(NextDefinitionVersions, ChangesOnlyWithTheDefinition) {
   after.behaviors[1].criteria->consecutive_datapoints_to_alarm = 3;
   after.behaviors[2].name = model::BehaviorName("renamed");
   std::swap(after.behaviors[3], after.behaviors[4]);
-  EXPECT_EQ(NextDefinitionVersions(before, {1, 2, 3, 4, 4, 3, 2, 1, 1, 1, 2}, after),
-            (std::vector<std::int64_t>{1, 5, 5, 4, 4, 3, 2, 1, 1, 1, 2}));
+  EXPECT_EQ(NextDefinitionVersions(before, {1, 2, 3, 4, 4, 3, 2, 1, 1, 1, 2, 3}, after),
+            (std::vector<std::int64_t>{1, 5, 5, 4, 4, 3, 2, 1, 1, 1, 2, 3}));
 }
 
 TEST(Engine, CapsUnregisteredNames) {

@@ -24,6 +24,7 @@ std::string_view VerdictName(Verdict verdict) {
     case Verdict::kUnobserved: return "unobserved";
     case Verdict::kTooFew: return "too few";
     case Verdict::kNegativeValues: return "negative values";
+    case Verdict::kLearning: return "learning";
   }
   return "";
 }

@@ -83,7 +83,7 @@ void EdgeLoop::Run() {
     for (const bus::EdgeBatch& batch : *polled) Take(batch);
     AdvanceWatermark(waited, polled->empty());
     if (batch_->size() > 0 && !MakeDurable()) return;
-    if (bucket_ended_ && !statistical_profiles_.empty() && !ExchangeSummaries()) return;
+    if (bucket_ended_ && !exchanging_profiles_.empty() && !ExchangeSummaries()) return;
     bucket_ended_ = false;
     PublishApplied();
   }
@@ -103,13 +103,13 @@ bool EdgeLoop::ExchangeSummaries() {
 void EdgeLoop::Emit(const Record& record) {
   if (auto* set = std::get_if<ProfileSetRecord>(&record)) {
     const std::string& name = set->config.profile.name.value();
-    if (detect::IsStatistical(set->config.profile)) {
-      statistical_profiles_.insert(name);
+    if (detect::NeedsExchange(set->config.profile)) {
+      exchanging_profiles_.insert(name);
     } else {
-      statistical_profiles_.erase(name);
+      exchanging_profiles_.erase(name);
     }
   } else if (auto* removed = std::get_if<ProfileRemovedRecord>(&record)) {
-    statistical_profiles_.erase(removed->name.value());
+    exchanging_profiles_.erase(removed->name.value());
   }
   scratch_.clear();
   EncodeLogRecord(record, scratch_);

@@ -80,7 +80,7 @@ class EdgeLoop {
   std::int64_t watermark_ms_ = 0;
   std::int64_t without_edge_ms_ = 0;
   std::int64_t bucket_ms_ = 300'000;
-  std::set<std::string> statistical_profiles_;
+  std::set<std::string> exchanging_profiles_;
   bool bucket_ended_ = false;   // by the watermark of this round
   std::shared_ptr<LogBatch> batch_;
   std::string scratch_;

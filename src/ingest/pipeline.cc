@@ -371,6 +371,13 @@ Status Pipeline::Publish(const std::string& topic, std::string_view payload, int
   return impl_->control_->Publish(topic, payload, qos, retain);
 }
 
+std::vector<detect::TrainingSummary> Pipeline::TrainingSummaries() const {
+  // Every shard has been told the sums over all of them.
+  std::vector<detect::TrainingSummary> summaries;
+  impl_->shards_[0]->Ask([&](Shard& s) { summaries = s.engine().TrainingSummaries(); });
+  return summaries;
+}
+
 ThingReport Pipeline::Describe(std::string_view thing_name) const { return impl_->Describe(thing_name); }
 void Pipeline::EachConnectivity(const ConnectivityFn& fn) const { impl_->EachConnectivity(fn); }
 PipelineStatus Pipeline::status() const { return impl_->status(); }

@@ -120,6 +120,12 @@ class Encoder {
     Begin(RecordType::kThingRemoved, r.entity);
     w_.SignedVarint(r.time_ms);
   }
+  void operator()(const VerificationRecord& r) {
+    Begin(RecordType::kVerification, r.entity);
+    w_.SignedVarint(r.time_ms);
+    Id(r.violation);
+    w_.U8(static_cast<std::uint8_t>(r.state));
+  }
   void operator()(const ConfigBeginRecord&) { Begin(RecordType::kConfigBegin); }
   void operator()(const ConfigEndRecord& r) {
     Begin(RecordType::kConfigEnd);
@@ -304,6 +310,16 @@ Result<Record> ReadBody(RecordType type, ByteReader& r) {
       record.time_ms = r.SignedVarint();
       return Record(record);
     }
+    case RecordType::kVerification: {
+      VerificationRecord record;
+      record.entity = ReadId(r);
+      record.time_ms = r.SignedVarint();
+      record.violation = ReadId(r);
+      std::uint8_t state = r.U8();
+      if (state > static_cast<std::uint8_t>(model::VerificationState::kFalsePositive)) return Corrupt("unknown state");
+      record.state = static_cast<model::VerificationState>(state);
+      return Record(record);
+    }
     case RecordType::kConfigBegin: return Record(ConfigBeginRecord{});
     case RecordType::kConfigEnd: return Record(ConfigEndRecord{r.SignedVarint()});
   }
@@ -333,7 +349,8 @@ std::optional<model::EntityId> EntityOf(std::string_view bytes) {
     case RecordType::kConnection:
     case RecordType::kDropped:
     case RecordType::kThingSet:
-    case RecordType::kThingRemoved: {
+    case RecordType::kThingRemoved:
+    case RecordType::kVerification: {
       ByteReader r(bytes.substr(1));
       return ReadId(r);
     }

@@ -133,6 +133,7 @@ class Shard {
   void On(const ThingRemovedRecord& r);
   void On(const ConfigBeginRecord& r);
   void On(const ConfigEndRecord& r);
+  void On(const VerificationRecord& r);
 
   /// The thing's state, made at its first event; nothing when too many unregistered names are known already.
   ThingState* FindThing(const model::EntityId& entity, std::string_view name, bool registered);

@@ -56,6 +56,10 @@ void Shard::On(const ThingRemovedRecord& r) {
   Touch(r.entity);
 }
 
+void Shard::On(const VerificationRecord& r) {
+  if (engine_->OnVerification(r.entity, r.violation, r.state)) Touch(r.entity);
+}
+
 void Shard::On(const ConfigBeginRecord&) {
   reconciling_ = true;
   seen_profiles_.clear();

@@ -11,7 +11,8 @@ namespace fleetward::api {
 void RegisterSecurityProfiles(Router& router, registry::SecurityProfiles& profiles);
 void RegisterCustomMetrics(Router& router, registry::CustomMetrics& metrics);
 void RegisterDimensions(Router& router, registry::Dimensions& dimensions);
-void RegisterViolations(Router& router, const alarms::AlarmQuery& alarms, alarms::VerificationBook& verifications);
+void RegisterViolations(Router& router, const DetectServices& services);
+void RegisterTraining(Router& router, const DetectServices& services);
 void RegisterMetricValues(Router& router, const DetectServices& services);
 
 }  // namespace fleetward::api

@@ -97,7 +97,8 @@ void RegisterDetectHandlers(Router& router, const DetectServices& services) {
   RegisterSecurityProfiles(router, services.registry.security_profiles);
   RegisterCustomMetrics(router, services.registry.custom_metrics);
   RegisterDimensions(router, services.registry.dimensions);
-  RegisterViolations(router, services.alarms, services.verifications);
+  RegisterViolations(router, services);
+  RegisterTraining(router, services);
   RegisterMetricValues(router, services);
 }
 

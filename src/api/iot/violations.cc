@@ -5,7 +5,6 @@ namespace {
 
 using namespace iot;
 using alarms::AlarmQuery;
-using alarms::VerificationBook;
 
 model::VerificationState ToModel(iot::VerificationState state) {
   switch (state) {
@@ -98,32 +97,32 @@ Result<ListViolationEventsResponse> ListEvents(const AlarmQuery& alarms, const C
   return response;
 }
 
-Result<PutVerificationStateOnViolationResponse> PutVerification(const AlarmQuery& alarms, VerificationBook& book,
+Result<PutVerificationStateOnViolationResponse> PutVerification(const DetectServices& services,
                                                                 const CallContext& context,
                                                                 const PutVerificationStateOnViolationRequest& request) {
   auto id = Id128::Parse(request.violation_id);
-  bool known = false;
+  std::optional<model::EntityId> entity;
   if (id) {
-    FW_ASSIGN(known, alarms.Known(*id, context.now));
+    FW_ASSIGN(entity, services.alarms.EntityOf(*id, context.now));
   }
-  if (!known) {
+  if (!entity) {
     return Error(Code::kInvalidArgument, "There is no violation " + request.violation_id + " among those of the last 30 days");
   }
-  FW_TRY(book.Put(ActorOf(context), *id,
-                  {ToModel(request.verification_state), TextOf(request.verification_state_description)}));
+  model::VerificationState state = ToModel(request.verification_state);
+  FW_TRY(services.verifications.Put(ActorOf(context), *id, {state, TextOf(request.verification_state_description)}));
+  if (services.verified) services.verified(*entity, *id, state);
   return PutVerificationStateOnViolationResponse{};
 }
 
 }  // namespace
 
-void RegisterViolations(Router& router, const AlarmQuery& alarms, VerificationBook& verifications) {
+void RegisterViolations(Router& router, const DetectServices& services) {
   router.Handle<ListActiveViolations>(
-      [&alarms](auto& context, auto& request) { return ListActive(alarms, context, request); });
+      [&alarms = services.alarms](auto& context, auto& request) { return ListActive(alarms, context, request); });
   router.Handle<ListViolationEvents>(
-      [&alarms](auto& context, auto& request) { return ListEvents(alarms, context, request); });
-  router.Handle<PutVerificationStateOnViolation>([&alarms, &verifications](auto& context, auto& request) {
-    return PutVerification(alarms, verifications, context, request);
-  });
+      [&alarms = services.alarms](auto& context, auto& request) { return ListEvents(alarms, context, request); });
+  router.Handle<PutVerificationStateOnViolation>(
+      [services](auto& context, auto& request) { return PutVerification(services, context, request); });
 }
 
 }  // namespace fleetward::api

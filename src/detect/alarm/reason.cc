@@ -1,5 +1,6 @@
 #include "alarm/reason.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include "statistical/threshold.h"
@@ -80,7 +81,9 @@ std::string DatapointReason(const PlanBehavior& behavior, const Inputs& inputs, 
                             int consecutive, int needed) {
   std::string text;
   if (cause == Cause::kEmptyList) return "an empty list of " + MetricName(behavior) + " was reported, which conforms";
-  if (IsList(behavior)) {
+  if (behavior.code->type == model::CriteriaType::kMachineLearning && inputs.expected) {
+    text = MetricName(behavior) + WindowText(behavior, inputs) + ": " + inputs.expected->reason;
+  } else if (IsList(behavior)) {
     text = ListText(behavior, inputs.elements, inputs.offending, inputs.example);
   } else {
     text = MetricName(behavior) + " was " + Scalar(inputs.value) + Unit(behavior) + WindowText(behavior, inputs) +
@@ -111,6 +114,9 @@ std::string VerdictReason(const PlanBehavior& behavior, const BehaviorExplanatio
     case Verdict::kNoData: return "no value of " + metric + " has come yet";
     case Verdict::kConforming:
     case Verdict::kViolating: {
+      if (behavior.code->type == model::CriteriaType::kMachineLearning && state.expected) {
+        return metric + ": " + state.expected->reason;
+      }
       if (IsList(behavior)) {
         return ListText(behavior, state.elements, state.offending, state.example);
       }
@@ -138,6 +144,12 @@ std::string VerdictReason(const PlanBehavior& behavior, const BehaviorExplanatio
       return "too few other things with a value in the window before: " +
              std::to_string(state.expected ? state.expected->values : 0) + ", at least " +
              std::to_string(kLeastOthers) + " are needed to say what is normal";
+    case Verdict::kLearning: {
+      double percent = state.expected ? state.expected->percent : 0;
+      return "the model of this thing's " + metric + " has seen " +
+             std::to_string(state.expected ? state.expected->values : 0) + " values (" +
+             NumberText(std::floor(percent)) + " % of what it wants) and does not judge yet";
+    }
     case Verdict::kNegativeValues:
       return "some thing's " + metric + " is negative, and percentiles of such a metric are not defined";
     case Verdict::kUnobserved: return "the broker or the server was away for a part of the window";

@@ -5,6 +5,7 @@
 #include "alarm/behavior_state.h"
 #include "fleetward/base/encoding.h"
 #include "fleetward/model/validate.h"
+#include "state/model_state.h"
 #include "statistical/statistic_state.h"
 #include "statistical/threshold.h"
 #include "windows/delta_window.h"
@@ -81,6 +82,14 @@ bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& op
   return true;
 }
 
+/// Datapoints are those of a bucket's length (detect.md §3); durationSeconds means nothing.
+bool CompileModel(const model::BehaviorCriteria& criteria, const Options& options, CompiledBehavior& code) {
+  if (IsList(code.kind) || code.feed == Feed::kOffline) return false;
+  code.confidence = *criteria.ml_confidence;
+  code.needed_ms = code.length_ms = std::int64_t{options.bucket_seconds} * 1000;
+  return true;
+}
+
 CompiledBehavior Compile(const model::Behavior& behavior, std::int64_t version, const CustomMetrics& custom,
                          const Options& options) {
   CompiledBehavior code;
@@ -95,6 +104,7 @@ CompiledBehavior Compile(const model::Behavior& behavior, std::int64_t version, 
   }
   code.type = criteria.type();
   if (code.type == model::CriteriaType::kStatistical && CompileStatistic(criteria, options, code)) return code;
+  if (code.type == model::CriteriaType::kMachineLearning && CompileModel(criteria, options, code)) return code;
   bool judged = code.type == model::CriteriaType::kStatic && criteria.comparison_operator &&
                 ValueFits(criteria.value, code.kind) &&
                 IsList(code.kind) == (*criteria.comparison_operator > model::ComparisonOperator::kGreaterThanEquals);
@@ -125,6 +135,14 @@ class Builder {
       plan_.behaviors.back().statistic = static_cast<std::int32_t>(plan_.statistics.size());
       plan_.statistics.push_back({index, 0});
     }
+    if (behavior.code->feed != Feed::kNever && behavior.code->type == model::CriteriaType::kMachineLearning) {
+      plan_.behaviors.back().model = static_cast<std::int32_t>(plan_.models.size());
+      plan_.models.push_back({index, 0});
+    }
+    if (behavior.code->feed != Feed::kNever && behavior.code->type != model::CriteriaType::kStatic) {
+      plan_.behaviors.back().population = static_cast<std::int32_t>(plan_.compared.size());
+      plan_.compared.push_back(index);
+    }
     switch (behavior.code->feed) {
       case Feed::kNever: break;
       case Feed::kCount: plan_.counts.push_back(index); break;
@@ -145,6 +163,10 @@ class Builder {
     for (PlanStatistic& statistic : plan_.statistics) {
       statistic.offset = static_cast<std::uint32_t>(bytes);
       bytes += sizeof(StatisticState);
+    }
+    for (PlanModel& model : plan_.models) {
+      model.offset = static_cast<std::uint32_t>(bytes);
+      bytes += sizeof(ModelState);
     }
     for (PlanWindow& window : plan_.deltas) Place(window, sizeof(DeltaWindow), bytes);
     for (PlanWindow& window : plan_.buckets) {

@@ -42,7 +42,8 @@ struct CompiledBehavior {
   StaticCriteria criteria;                // kStatic
   std::int32_t percentile = 0;            // kStatistical: hundredths of a percent
   bool upper = true;                      // kStatistical: less-than or less-than-equals
-  std::int64_t length_ms = 0;             // kStatistical: of a window, needed_ms in whole buckets
+  std::int64_t length_ms = 0;             // kStatistical: of a window, needed_ms in whole buckets; ML: a bucket
+  model::ConfidenceLevel confidence = model::ConfidenceLevel::kHigh;  // kMachineLearning
   bool digest = false;                    // kStatistical: most things violate it, so alerts are summed up
   std::int32_t to_alarm = 1;
   std::int32_t to_clear = 1;
@@ -65,10 +66,18 @@ struct PlanBehavior {
   const CompiledBehavior* code = nullptr;
   const model::Behavior* definition = nullptr;
   std::int32_t statistic = -1;            // index in Plan::statistics
+  std::int32_t model = -1;                // index in Plan::models
+  std::int32_t population = -1;           // of statistical and ML behaviors: index in Cohort::populations
 };
 
 /// Where a statistical behavior keeps its StatisticState.
 struct PlanStatistic {
+  std::uint16_t behavior = 0;
+  std::uint32_t offset = 0;
+};
+
+/// Where an ML behavior keeps its ModelState.
+struct PlanModel {
   std::uint16_t behavior = 0;
   std::uint32_t offset = 0;
 };
@@ -101,6 +110,8 @@ struct Plan {
   };
   std::vector<Custom> customs;
   std::vector<PlanStatistic> statistics;
+  std::vector<PlanModel> models;
+  std::vector<std::uint16_t> compared;  // behaviors with a population
   std::uint32_t state_bytes = 0;                                 // of behaviors and windows
   /// Plans with equal signatures have the same layout and the same definitions: state fits both.
   std::string signature;

@@ -13,6 +13,7 @@
 #include "alarm/behavior_state.h"
 #include "fleetward/model/names.h"
 #include "plan/plan.h"
+#include "state/model_state.h"
 #include "statistical/population.h"
 #include "statistical/statistic_state.h"
 #include "windows/bucket_window.h"
@@ -24,7 +25,7 @@ namespace fleetward::detect {
 struct Migration {
   std::shared_ptr<const Plan> from;
   std::shared_ptr<const Plan> to;
-  std::vector<std::int32_t> behaviors, deltas, buckets, statistics;   // of `to`: index in `from`
+  std::vector<std::int32_t> behaviors, deltas, buckets, statistics, models;   // of `to`: index in `from`
   std::vector<std::pair<std::uint16_t, Cause>> dropped;   // of `from`
 };
 
@@ -34,7 +35,7 @@ struct Cohort {
   std::vector<std::string> groups;   // sorted
   std::uint64_t things = 0;
   std::shared_ptr<const Plan> plan;
-  std::vector<Population*> populations;  // of plan->statistics
+  std::vector<Population*> populations;  // of plan->compared
   std::unique_ptr<Migration> migration;  // while a change of configuration is carried out
   bool moved = false;                    // likewise: same plan, other populations
 };
@@ -63,6 +64,10 @@ struct Thing {
   const char* state() const { return reinterpret_cast<const char*>(this + 1) + Padded(name_size); }
   BehaviorState& behavior(std::size_t i) { return reinterpret_cast<BehaviorState*>(state())[i]; }
   const BehaviorState& behavior(std::size_t i) const { return reinterpret_cast<const BehaviorState*>(state())[i]; }
+  ModelState& At(const PlanModel& model) { return *reinterpret_cast<ModelState*>(state() + model.offset); }
+  const ModelState& At(const PlanModel& model) const {
+    return *reinterpret_cast<const ModelState*>(state() + model.offset);
+  }
   StatisticState& At(const PlanStatistic& statistic) {
     return *reinterpret_cast<StatisticState*>(state() + statistic.offset);
   }

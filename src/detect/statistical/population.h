@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fleetward/base/encoding.h"
+#include "fleetward/detect/ml.h"
 #include "fleetward/detect/window_summary.h"
 #include "statistical/summary.h"
 #include "statistical/threshold.h"
@@ -32,9 +33,27 @@ struct DigestPart {
   bool Load(ByteReader& in);
 };
 
+/// ML behaviors: the things' surprises, and how far their models are.
+struct ModelPart {
+  ml::CohortWindow cohort;
+  std::uint64_t series = 0, active = 0, expired = 0;
+  std::uint64_t hundredths = 0;    // of percent of the values wanted, summed over the series
+  std::int64_t started_s = 0;      // the earliest; 0: none
+  std::int64_t refreshed_s = 0;    // the latest
+
+  void Count(const ml::Summary& summary);
+  void Merge(const ModelPart& other);
+  void Save(ByteWriter& out) const;
+  bool Load(ByteReader& in);
+};
+
 struct WindowPart {
   Summary summary;
   DigestPart digest;
+  ModelPart models;
+
+  void Save(ByteWriter& out) const;
+  bool Load(ByteReader& in);
 };
 
 struct Population {
@@ -43,18 +62,22 @@ struct Population {
   bool upper = true;
   bool numbers = false;
   bool digest = false;
+  bool model = false;            // of an ML behavior: windows are buckets, and there is no threshold
 
   /// Of the last window that is known, and when that ended; kNever: none yet.
   static constexpr std::int64_t kNever = INT64_MIN;
   Threshold threshold;
   std::int64_t threshold_end_ms = kNever;
+  /// ML: what the last windows said.
+  ml::CohortState peers;
+  ModelPart models;
   /// Closed windows, by their end, whose sum over all shards has not come back.
   std::map<std::int64_t, WindowPart> closed;
   /// Transitions since the last window's end.
   DigestPart open_digest;
 
   WindowPart& Closed(std::int64_t end_ms) {
-    return closed.try_emplace(end_ms, WindowPart{Summary(numbers), {}}).first->second;
+    return closed.try_emplace(end_ms, WindowPart{Summary(numbers), {}, {}}).first->second;
   }
   /// The threshold for a datapoint at `time_ms`: that of the window before its own, or of the one before
   /// that.

@@ -214,6 +214,7 @@ class Runner {
       return;
     }
     if (what == "step") return Step_(step);
+    if (what == "false-positive") return FalsePositive(step);
     if (what == "expect") return Expect(step);
     Fail(step.line, "unknown directive " + what);
   }
@@ -223,6 +224,20 @@ class Runner {
     std::int64_t by = std::stoll(step.words[1]) * 1000;
     engine_->OnClockStep(by, At(step.time_ms + by));
     now_ = step.time_ms + by;
+  }
+
+  /// The last alarm of the behavior was a false one.
+  void FalsePositive(const Step& step) {
+    for (auto at = sink_.decisions.rbegin(); at != sink_.decisions.rend(); ++at) {
+      if (at->event.thing_name.value() != step.words[1]) continue;
+      if (at->event.profile.value() + "/" + at->event.behavior.name.value() != step.words[2]) continue;
+      if (!engine_->OnVerification(EntityOf(step.words[1]), at->event.violation_id,
+                                   model::VerificationState::kFalsePositive)) {
+        Fail(step.line, "nobody took notice");
+      }
+      return;
+    }
+    Fail(step.line, "there was no alarm");
   }
 
   void SetProfile(const Step& step) {
@@ -369,14 +384,15 @@ class Runner {
   void Expect(const Step& step) {
     ++outcome_.checks;
     if (step.words.size() < 4) return Fail(step.line, "expect THING PROFILE/BEHAVIOR STATE [verdict]");
-    std::string state = "absent", verdict;
+    std::string state = "absent", verdict, why;
     for (const BehaviorExplanation& e : engine_->Explain(EntityOf(step.words[1]))) {
       if (e.profile.value() + "/" + e.behavior.name.value() != step.words[2]) continue;
       state = e.in_alarm ? "alarm" : "ok";
       verdict = VerdictName(e.verdict);
+      why = e.why;
       if (e.why.empty()) Fail(step.line, "no explanation");
     }
-    if (state != step.words[3]) Fail(step.line, "state is " + state + " (" + verdict + "), not " + step.words[3]);
+    if (state != step.words[3]) Fail(step.line, "state is " + state + " (" + verdict + "), not " + step.words[3] + ": " + why);
     std::string wanted;
     for (std::size_t i = 4; i < step.words.size(); ++i) wanted += (i > 4 ? " " : "") + step.words[i];
     if (!wanted.empty() && wanted != verdict) Fail(step.line, "verdict is " + verdict + ", not " + wanted);

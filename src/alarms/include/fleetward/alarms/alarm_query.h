@@ -47,8 +47,8 @@ class AlarmQuery {
                            std::size_t limit) const;
   /// An alarm that is on, by id.
   Result<std::optional<model::ActiveViolation>> FindActive(const model::ViolationId& id) const;
-  /// Whether any event of this violation is still kept.
-  Result<bool> Known(const model::ViolationId& id, Timestamp now) const;
+  /// The thing of a violation that is on or has an event that is still kept; nothing for others.
+  Result<std::optional<model::EntityId>> EntityOf(const model::ViolationId& id, Timestamp now) const;
 
  private:
   const store::BlockStore& store_;

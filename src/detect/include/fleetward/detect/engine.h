@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "fleetward/base/result.h"
 #include "fleetward/detect/config.h"
 #include "fleetward/detect/events.h"
+#include "fleetward/detect/ml.h"
 #include "fleetward/detect/sink.h"
 #include "fleetward/detect/window_summary.h"
 
@@ -27,6 +29,16 @@ struct EngineStats {
   std::uint64_t late_values = 0;           // late reports and counts, not judged
   std::uint64_t evaluations = 0;           // behaviors judged
   std::uint64_t state_bytes = 0;           // per-thing state, without configuration
+};
+
+/// How far the models of an ML behavior are (GetBehaviorModelTrainingSummaries).
+struct TrainingSummary {
+  model::SecurityProfileName profile;
+  model::BehaviorName behavior;
+  ml::ModelStatus status = ml::ModelStatus::kPendingBuild;   // active when any thing's model judges
+  double collected_percent = 0;              // mean over the things
+  std::optional<Timestamp> started;          // first value learned
+  std::optional<Timestamp> refreshed;        // last one, once a model is active
 };
 
 class Engine {
@@ -71,6 +83,11 @@ class Engine {
   /// The sum over all shards: the threshold of the next window. Of another definition than now: passed over.
   void OnWindowSummary(const WindowSummary& merged);
 
+  /// What a user says of an alarm (PutVerificationStateOnViolation). A confirmed false positive of an ML behavior makes
+  /// the thing's model demand more of the same cause. True when a model took notice.
+  bool OnVerification(const model::EntityId& entity, const model::ViolationId& violation,
+                      model::VerificationState verified);
+
   // --- questions
 
   /// One entry for each behavior of the profiles that cover the thing; empty for a thing without any, or unknown.
@@ -78,6 +95,8 @@ class Engine {
   bool Knows(const model::EntityId& entity) const;
   Timestamp watermark() const;
   EngineStats stats() const;
+  /// One for each ML behavior, over all shards, as of the last bucket's end.
+  std::vector<TrainingSummary> TrainingSummaries() const;
   /// "profile/behavior" of behaviors whose alerts go out as one digest for each window (WindowDigest).
   std::vector<std::string> DigestBehaviors() const;
 

@@ -37,6 +37,7 @@ enum class Verdict : std::uint8_t {
   kUnobserved = 17,        // the edge was silent for a part of the window (broker or server was away)
   kTooFew = 18,            // statistical: fewer than 10 other values in the window before (D7)
   kNegativeValues = 19,    // statistical: percentiles are not defined, some thing's value is negative
+  kLearning = 20,           // ML: the model has seen too little of this thing
 };
 /// "conforming", "window open", ….
 std::string_view VerdictName(Verdict verdict);
@@ -59,6 +60,7 @@ struct Expectation {
   std::optional<double> low, high;         // the band of normal values; one side may be open
   bool low_included = true, high_included = true;
   std::uint64_t values = 0;                // it was made from
+  double percent = 100;      // ML: of the values wanted before judging at full confidence
   Timestamp window_end{};                  // statistical: of the window the values are from
   std::string reason;                      // where it comes from, "p99.9 of 49 other things in the window before"
 };

@@ -27,14 +27,14 @@ struct PopulationKey {
 struct WindowSummary {
   PopulationKey population;
   std::int64_t end_ms = 0;      // of the window
-  std::string bytes;            // summary and digest, as in docs/detect.md, "Stored state"
+  std::string bytes;            // summary, digest and models, as in docs/detect.md, "Stored state"
 };
 
 /// Merges what the shards had pending, in any order; the result is the same however the things were sharded. Errors:
 /// kCorrupt.
 Result<std::vector<WindowSummary>> MergeWindowSummaries(std::span<const WindowSummary> parts);
 
-/// Whether a behavior needs the exchange.
-bool IsStatistical(const model::SecurityProfile& profile);
+/// Whether a behavior needs the exchange: statistical and ML ones do.
+bool NeedsExchange(const model::SecurityProfile& profile);
 
 }  // namespace fleetward::detect

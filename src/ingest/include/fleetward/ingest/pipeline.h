@@ -14,6 +14,7 @@
 #include "fleetward/base/result.h"
 #include "fleetward/detect/admission.h"
 #include "fleetward/detect/config.h"
+#include "fleetward/detect/engine.h"
 #include "fleetward/ingest/record.h"
 #include "fleetward/ingest/thing_observer.h"
 #include "fleetward/ingest/thing_report.h"
@@ -86,6 +87,8 @@ class Pipeline final : public registry::EnforcementBarrier {
   /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable.
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
 
+  /// How far the models of ML behaviors are, as of the last bucket's end.
+  std::vector<detect::TrainingSummary> TrainingSummaries() const;
   ThingReport Describe(std::string_view thing_name) const;
   /// Every registered thing that was ever seen online. A shard stands still for a slab of its things at a time.
   using ConnectivityFn = std::function<void(const model::ThingName&, bool connected, Timestamp since)>;

@@ -38,6 +38,7 @@ enum class RecordType : std::uint8_t {
   kThingRemoved = 25,
   kConfigBegin = 26,
   kConfigEnd = 27,
+  kVerification = 28,
 };
 
 /// A decoded report of one thing. `body` is a report::EncodeRecord record.
@@ -149,6 +150,14 @@ struct ThingRemovedRecord {
   model::EntityId entity;
 };
 
+/// What a user said of an alarm (PutVerificationStateOnViolation): ML models learn from it.
+struct VerificationRecord {
+  std::int64_t time_ms = 0;
+  model::EntityId entity;
+  model::ViolationId violation;
+  model::VerificationState state = model::VerificationState::kUnknown;
+};
+
 /// At every start the whole configuration follows between these two; what was known and does not follow is removed.
 /// So a change that was committed and not logged before a crash is made good.
 struct ConfigBeginRecord {};
@@ -159,7 +168,8 @@ struct ConfigEndRecord {
 using Record =
     std::variant<ReportRecord, CountsRecord, ConnectionRecord, WatermarkRecord, ClockStepRecord, EdgeStartRecord,
                  EdgeProgressRecord, DroppedRecord, WindowSummaryRecord, ProfileSetRecord, ProfileRemovedRecord, CustomMetricSetRecord,
-                 CustomMetricRemovedRecord, ThingSetRecord, ThingRemovedRecord, ConfigBeginRecord, ConfigEndRecord>;
+                 CustomMetricRemovedRecord, ThingSetRecord, ThingRemovedRecord, ConfigBeginRecord, ConfigEndRecord,
+                 VerificationRecord>;
 
 /// Appends the record's bytes.
 void EncodeLogRecord(const Record& record, std::string& out);
