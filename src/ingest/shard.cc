@@ -131,7 +131,19 @@ Status Shard::Replay(const LogBatch& batch) {
   return applied;
 }
 
-Status Shard::EndReplay() { return state_->ReachEnd(); }
+Status Shard::EndReplay() {
+  FW_TRY(state_->ReachEnd());
+  for (const KeptAnswer& kept : kept_answers_) {
+    ReportRecord report;
+    report.thing = kept.thing;
+    report.time_ms = kept.time_ms;
+    report.flags = kept.flags;
+    SendAnswer(report, kept.report_id, kept.accepted);
+  }
+  kept_answers_ = {};
+  answers_.Flush();
+  return {};
+}
 
 Status Shard::Apply(const LogBatch& batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -81,7 +81,8 @@ class Shard {
   /// Loads the last checkpoint. Errors: kCorrupt, kIo.
   Status Load(const telemetry::AppliedTable& applied);
 
-  /// Applies records on the caller's thread, before Start: no answers are sent. Errors: kCorrupt, kIo (of a slab).
+  /// Applies records on the caller's thread, before Start; EndReplay answers the last reports again: a killed server may
+  /// not have. Errors: kCorrupt, kIo (of a slab).
   Status Replay(const LogBatch& batch);
   /// After the last record of the log.
   Status EndReplay();
@@ -139,6 +140,8 @@ class Shard {
   ThingState* FindThing(const model::EntityId& entity, std::string_view name, bool registered);
   void Touch(const model::EntityId& entity);
   void Answer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
+  void KeepAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
+  void SendAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
   void RecordReport(const ReportRecord& r, ThingState& thing);
   void RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds);
   void AddToBucket(const CountsRecord& r, ThingState& thing);
@@ -184,6 +187,14 @@ class Shard {
   std::set<model::EntityId> seen_things_;
 
   bool replaying_ = false;
+  struct KeptAnswer {
+    std::int64_t time_ms;
+    std::string thing;
+    std::uint64_t report_id;
+    std::uint8_t flags;
+    bool accepted;
+  };
+  std::deque<KeptAnswer> kept_answers_;   // of a replay
   store::LogPosition position_ = 0;       // of the record being applied
   store::LogPosition applied_ = 0;        // last position applied
   std::int64_t watermark_ms_ = 0;

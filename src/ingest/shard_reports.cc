@@ -65,7 +65,22 @@ void Shard::RecordReport(const ReportRecord& r, ThingState& thing) {
 }
 
 void Shard::Answer(const ReportRecord& r, std::uint64_t report_id, bool accepted) {
-  if (replaying_ || (r.flags & ReportRecord::kAnswer) == 0) return;
+  if ((r.flags & ReportRecord::kAnswer) == 0) return;
+  replaying_ ? KeepAnswer(r, report_id, accepted) : SendAnswer(r, report_id, accepted);
+}
+
+/// The log does not say what was answered before the end. What was durable for longer than this was; for the others a
+/// second answer does no harm.
+void Shard::KeepAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted) {
+  constexpr std::int64_t kMayBeUnansweredMs = 2000;
+  constexpr std::size_t kMostKept = 4096;
+  kept_answers_.push_back({r.time_ms, std::string(r.thing), report_id, r.flags, accepted});
+  while (kept_answers_.size() > kMostKept || kept_answers_.front().time_ms + kMayBeUnansweredMs < r.time_ms) {
+    kept_answers_.pop_front();
+  }
+}
+
+void Shard::SendAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted) {
   bool cbor = (r.flags & ReportRecord::kCbor) != 0;
   report::Answer answer;
   answer.thing_name = r.thing;

@@ -176,6 +176,19 @@ TEST_F(ShardTest, ADuplicateIsAcceptedAgainAndNotCounted) {  // D14
   EXPECT_EQ(Stored(), 2U);
 }
 
+TEST_F(ShardTest, TheLastReportsBeforeACrashAreAnsweredAgain) {
+  Configure();
+  for (int i = 1; i <= 5; ++i) Report(kStart + 1000 * i, 2, static_cast<std::uint64_t>(i));
+  Deliver();
+  Report(kStart + 5500, 2, 6);  // durable, not answered
+  answers_.sent.clear();
+  Crash(false);
+  ASSERT_EQ(answers_.sent.size(), 3U) << "those of two seconds";
+  EXPECT_EQ(answers_.sent[2].first, "$aws/things/pump/defender/metrics/json/accepted");
+  EXPECT_NE(answers_.sent[2].second.find("\"reportId\":6"), std::string::npos) << answers_.sent[2].second;
+  EXPECT_EQ(Stored(), 6U);
+}
+
 TEST_F(ShardTest, ACrashAnywhereLosesNothingAndDoublesNothing) {
   for (bool flushed : {false, true}) {
     for (std::size_t crash_after = 1; crash_after <= 6; ++crash_after) {

@@ -123,13 +123,13 @@ class Fleet:
     def total(self):
         return sum(len(r.accepted) for r in self.reporters)
 
-    def pause(self, but=lambda reporter, number: False):
-        """No new reports; returns when each of those sent is answered, `but` those that need not be."""
+    def pause(self):
+        """No new reports; returns when each of those sent is answered."""
         for reporter in self.reporters:
             reporter.paused.set()
 
         def missing():
-            return [(r.name, n, round(r.sent_at[n], 1)) for r in self.reporters for n in r.unanswered() if not but(r, n)]
+            return [(r.name, n, round(r.sent_at[n], 1)) for r in self.reporters for n in r.unanswered()]
 
         wait_for(lambda: not missing(), 60, lambda: f"answers: {missing()}")
 

@@ -67,6 +67,7 @@ void PrintInstallation(const std::string& data, const json& j) {
 void PrintThing(const json& j) {
   std::printf("%s (%s%s)\n", Text(j, "thingName").c_str(), j.value("registered", false) ? "registered" : "unregistered",
               j.value("known", false) ? "" : ", nothing seen yet");
+  if (!j.value("known", false)) return;
   std::printf("  thingId        %s\n", Text(j, "thingId").c_str());
   std::printf("  connections    %s (last change %s, client %s from %s)\n", Text(j, "connections").c_str(),
               Text(j, "lastConnectionChange").c_str(), Text(j, "lastClientId").c_str(), Text(j, "lastAddress").c_str());
