@@ -239,6 +239,10 @@ class Server::Impl {
         static_cast<std::int32_t>(options_.detect_min_report_interval_seconds);
     options.store_all = options_.telemetry_store == "all";
     options.retention.metric_days = static_cast<int>(options_.telemetry_retention_days);
+    options.retention.downsampled_days = static_cast<int>(options_.telemetry_downsampled_days);
+    options.retention.downsampled_minutes = static_cast<int>(options_.telemetry_downsampled_minutes);
+    options.retention.event_days = static_cast<int>(options_.telemetry_violation_days);
+    options.retention.connection_days = static_cast<int>(options_.telemetry_connection_days);
     ingest::Pipeline::Parts parts{directory_.get(), publisher_.get(), topics_.get(),
                                   verifications_.get(), &clock_, &counters_, &observer_};
     FW_ASSIGN(pipeline_, ingest::Pipeline::Open(std::move(options), parts));

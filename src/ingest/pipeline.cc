@@ -15,12 +15,12 @@
 #include "fleetward/base/thread.h"
 #include "fleetward/report/edge_command.h"
 #include "frame_converter.h"
+#include "replay.h"
 #include "shard.h"
 
 namespace fleetward::ingest {
 namespace {
 
-constexpr std::size_t kReplayBatchBytes = 1 << 20;
 constexpr auto kTrimInterval = std::chrono::seconds(10);
 constexpr auto kFlushInterval = std::chrono::minutes(10);
 // A log larger than this makes the shards checkpoint at once, so that it can be trimmed.
@@ -55,8 +55,8 @@ class Pipeline::Impl {
         *parts_.counters);
     MakeShards();
     for (auto& shard : shards_) FW_TRY(shard->Load(applied));
-    FW_TRY(Replay(applied.applied + 1));
-    for (auto& shard : shards_) FW_TRY(shard->EndReplay());
+    FW_ASSIGN(ReplayOutcome replayed, ReplayLog(*log_, applied.applied + 1, shards_));
+    watermark_ms_ = replayed.watermark_ms;
     return {};
   }
 
@@ -229,46 +229,6 @@ class Pipeline::Impl {
     return std::nullopt;
   }
 
-  Status Replay(store::LogPosition from) {
-    if (from < log_->first_position() && log_->durable_position() > 0) {
-      return Error(Code::kCorrupt, "the event log begins behind the state that was derived from it");
-    }
-    if (from > log_->durable_position()) return {};
-    FW_ASSIGN(auto reader, log_->ReadFrom(from));
-    std::uint64_t count = 0;
-    LogBatch batch;
-    auto flush = [&]() -> Status {
-      for (auto& shard : shards_) FW_TRY(shard->Replay(batch));
-      batch = LogBatch();
-      return {};
-    };
-    for (;;) {
-      auto record = reader->Next();
-      if (!record.ok()) {
-        if (record.error().code() != Code::kCorrupt) return std::move(record).error();
-        log::Error("log-damaged", {{"what", reader->damage().what}, {"first", reader->damage().first},
-                                   {"last", reader->damage().last}});
-        continue;
-      }
-      if (!*record) break;
-      if (batch.size() > 0 && batch.first + batch.size() != (*record)->position) FW_TRY(flush());
-      if (batch.size() == 0) batch.first = (*record)->position;
-      batch.Add((*record)->payload);
-      NoteWatermark((*record)->payload);
-      ++count;
-      if (batch.bytes.size() >= kReplayBatchBytes) FW_TRY(flush());
-    }
-    if (batch.size() > 0) FW_TRY(flush());
-    log::Info("log-replayed", {{"records", count}});
-    return {};
-  }
-
-  void NoteWatermark(std::string_view payload) {
-    if (TypeOf(payload) != RecordType::kWatermark) return;
-    auto record = DecodeLogRecord(payload);
-    if (record.ok()) watermark_ms_ = std::get<WatermarkRecord>(*record).time_ms;
-  }
-
   void Maintain() {
     std::vector<const telemetry::Checkpointer*> checkpointers;
     for (auto& shard : shards_) checkpointers.push_back(&shard->checkpointer());
@@ -299,6 +259,8 @@ class Pipeline::Impl {
       if (now >= next_trim) {
         auto merged = maintenance.Merge(parts_.clock->Now());
         if (!merged.ok()) log::Warning("merge-waits", {{"error", merged.error().ToString()}});
+        auto coarse = maintenance.Downsample(parts_.clock->Now());
+        if (!coarse.ok()) log::Warning("down-sampling-waits", {{"error", coarse.error().ToString()}});
         next_trim = now + Millis(kTrimInterval).count();
       }
       if (now >= next_flush) {

@@ -163,6 +163,8 @@ void Checkpointer::SaveSlab(SlabId id, store::Batch& batch) {
   slab.saved = applied_;
   slab.changed = false;
   unwritten_.emplace_back(id, applied_);
+  ++stats_.slabs;
+  stats_.bytes += bytes_.size();
 }
 
 void Checkpointer::Step(std::int64_t monotonic_ms, Pace pace, store::Batch& batch) {
@@ -184,7 +186,10 @@ void Checkpointer::Step(std::int64_t monotonic_ms, Pace pace, store::Batch& batc
   }
   if (any) PutPosition(batch, kNewestPrefix, shard_, applied_);
   if (round_.empty()) End(batch);
-  budget_seconds_ -= ThreadCpuSeconds() - begun;
+  spent = ThreadCpuSeconds() - begun;
+  budget_seconds_ -= spent;
+  stats_.cpu_seconds += spent;
+  stats_.longest_step_seconds = std::max(stats_.longest_step_seconds, spent);
 }
 
 void Checkpointer::End(store::Batch& batch) {
@@ -192,6 +197,7 @@ void Checkpointer::End(store::Batch& batch) {
   PutPosition(batch, kAppliedPrefix, shard_, begun_);
   finished_ = begun_;
   active_ = false;
+  ++stats_.rounds;
 }
 
 void Checkpointer::Written() {

@@ -11,13 +11,14 @@ namespace fleetward::telemetry {
 
 DayReader::DayReader(const store::View& view, DayScratch& scratch, bool readahead)
     : days_(view.NewCursor(kFamilyDays, {}, readahead)), hours_(view.NewCursor(kFamilyHours, {}, readahead)),
-      scratch_(scratch) {}
+      long_(view.NewCursor(kFamilyLong, {}, readahead)), scratch_(scratch) {}
 
 Status DayReader::Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
                        const SeriesKey* only, std::span<const OpenBlock> open) {
   used_ = 0;
   stored_.clear();
-  FW_TRY(ReadDays(entity, source, day, only));
+  FW_TRY(ReadDays(*days_, entity, source, day, only));
+  if (used_ == 0) FW_TRY(ReadDays(*long_, entity, source, day, only));  // fine rows stay until the coarse one is there
   FW_TRY(ReadHours(entity, source, day, from_hour));
   for (const OpenBlock& block : open) {
     if (block.source != source) continue;
@@ -38,13 +39,14 @@ Status DayReader::Take(Status decoded, std::uint32_t day) {
   return {};
 }
 
-Status DayReader::ReadDays(const model::EntityId& entity, Source source, std::uint32_t day, const SeriesKey* only) {
+Status DayReader::ReadDays(store::Cursor& cursor, const model::EntityId& entity, Source source, std::uint32_t day,
+                           const SeriesKey* only) {
   std::string prefix = DayKey(day, entity, static_cast<std::uint8_t>(source), 0);
   prefix.resize(prefix.size() - 2);
-  for (days_->Seek(prefix); days_->Valid() && days_->key().starts_with(prefix); days_->Next()) {
-    FW_TRY(Take(scratch_.decoder.Decode(days_->value(), entity, source, only, scratch_.samples, used_), day));
+  for (cursor.Seek(prefix); cursor.Valid() && cursor.key().starts_with(prefix); cursor.Next()) {
+    FW_TRY(Take(scratch_.decoder.Decode(cursor.value(), entity, source, only, scratch_.samples, used_), day));
   }
-  return days_->status();
+  return cursor.status();
 }
 
 Status DayReader::ReadHours(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour) {

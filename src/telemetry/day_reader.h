@@ -39,10 +39,11 @@ class DayReader {
 
  private:
   Status Take(Status decoded, std::uint32_t day);
-  Status ReadDays(const model::EntityId& entity, Source source, std::uint32_t day, const SeriesKey* only);
+  Status ReadDays(store::Cursor& cursor, const model::EntityId& entity, Source source, std::uint32_t day,
+                  const SeriesKey* only);
   Status ReadHours(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour);
 
-  std::unique_ptr<store::Cursor> days_, hours_;
+  std::unique_ptr<store::Cursor> days_, hours_, long_;
   DayScratch& scratch_;
   std::size_t used_ = 0;
   std::uint32_t damaged_ = 0;

@@ -5,7 +5,8 @@ namespace fleetward::telemetry {
 std::vector<store::FamilySpec> TelemetryFamilies() {
   using store::FamilyUse;
   return {{"hours", FamilyUse::kArrivals}, {"days", FamilyUse::kBlocks},  {"events", FamilyUse::kRows},
-          {"connections", FamilyUse::kArrivals}, {"slabs", FamilyUse::kSlabs}, {"meta", FamilyUse::kRows}};
+          {"connections", FamilyUse::kArrivals}, {"slabs", FamilyUse::kSlabs}, {"meta", FamilyUse::kRows},
+          {"long", FamilyUse::kBlocks}};
 }
 
 SlabId SlabOf(const model::EntityId& entity) {

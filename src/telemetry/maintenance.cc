@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "day_block.h"
+#include "downsample.h"
 #include "fleetward/base/log.h"
 #include "fleetward/telemetry/violation_store.h"
 #include "hour_block.h"
@@ -15,6 +16,7 @@ namespace fleetward::telemetry {
 namespace {
 
 constexpr std::size_t kBatchBytes = 1 << 20;
+constexpr std::string_view kDownsampledKey = "downsampled";  // meta: day rows before this key are in kFamilyLong
 constexpr std::size_t kSmallDayBytes = 64 << 10;      // stored days up to this are merged with what comes late
 
 std::uint64_t Elements(const Sample& sample) {
@@ -211,6 +213,51 @@ Status Maintenance::CompactMerged() {
   return {};
 }
 
+Result<Maintenance::Progress> Maintenance::Downsample(Timestamp watermark, std::uint64_t max_things) {
+  Progress progress;
+  std::uint32_t today = DayOf(watermark);
+  if (!retention_.Downsamples() || today <= static_cast<std::uint32_t>(retention_.metric_days)) return progress;
+  const std::string until = TimeKey(today - static_cast<std::uint32_t>(retention_.metric_days));
+  FW_ASSIGN(std::optional<std::string> from, store_.Get(kFamilyMeta, kDownsampledKey));
+  if (from && *from >= until) return progress;
+  const Millis length = std::chrono::minutes(retention_.downsampled_minutes);
+  DayDecoder decoder;
+  DayEncoder encoder;
+  std::vector<Sample> samples;
+  store::Batch batch;
+  std::unique_ptr<store::View> view = store_.NewView();
+  std::unique_ptr<store::Cursor> cursor = view->NewCursor(kFamilyDays, until, true);
+  for (cursor->Seek(from.value_or("")); cursor->Valid();) {
+    if (progress.day_blocks == max_things) {
+      progress.more = true;
+      break;
+    }
+    // All parts of one day, thing and source. Damage was seen by who read it; it does not live longer.
+    constexpr std::size_t kDayThingBytes = 4 + 16 + 1;
+    const std::string prefix(cursor->key().substr(0, kDayThingBytes));
+    if (prefix.size() < kDayThingBytes) return Error(Code::kCorrupt, "a telemetry key makes no sense");
+    model::EntityId entity{GetBigEndian(prefix.substr(4, 8)), GetBigEndian(prefix.substr(12, 8))};
+    auto source = static_cast<Source>(prefix.back() & 1);
+    std::size_t used = 0;
+    for (; cursor->Valid() && cursor->key().starts_with(prefix); cursor->Next()) {
+      std::size_t before = used;
+      if (!decoder.Decode(cursor->value(), entity, source, nullptr, samples, used).ok()) used = before;
+    }
+    auto earlier = [](const Sample& a, const Sample& b) { return a.time < b.time; };
+    std::stable_sort(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(used), earlier);
+    std::vector<Sample> coarse = telemetry::Downsample(std::span(samples.data(), used), length);
+    std::vector<const Sample*> order;
+    for (const Sample& sample : coarse) order.push_back(&sample);
+    if (!order.empty()) batch.Put(kFamilyLong, prefix + std::string(2, '\0'), encoder.Encode(order));
+    ++progress.day_blocks;
+    progress.samples += used;
+  }
+  FW_TRY(cursor->status());
+  batch.Put(kFamilyMeta, kDownsampledKey, progress.more ? cursor->key() : std::string_view(until));
+  FW_TRY(store_.Write(batch));
+  return progress;
+}
+
 Status Maintenance::Expire(Timestamp watermark) {
   auto before = [&](int days) {
     std::uint32_t today = DayOf(watermark);
@@ -225,7 +272,13 @@ Status Maintenance::Expire(Timestamp watermark) {
     return any ? store_.DropRange(family, from, until) : Status();
   };
   std::uint32_t metric_day = before(retention_.metric_days);
-  FW_TRY(drop(kFamilyDays, {}, TimeKey(metric_day)));
+  std::uint32_t fine_day = metric_day;
+  if (retention_.Downsamples()) {
+    FW_ASSIGN(std::optional<std::string> done, store_.Get(kFamilyMeta, kDownsampledKey));
+    fine_day = done && done->size() >= 4 ? std::min<std::uint32_t>(metric_day, static_cast<std::uint32_t>(GetBigEndian(done->substr(0, 4)))) : 0;
+  }
+  FW_TRY(drop(kFamilyDays, {}, TimeKey(fine_day)));
+  FW_TRY(drop(kFamilyLong, {}, TimeKey(before(std::max(retention_.metric_days, retention_.downsampled_days)))));
   FW_TRY(drop(kFamilyHours, {}, TimeKey(metric_day * kHoursPerDay)));
   FW_TRY(drop(kFamilyConnections, {}, TimeKey(before(retention_.connection_days))));
   return ExpireEvents(store_, watermark - std::chrono::hours(24) * retention_.event_days);

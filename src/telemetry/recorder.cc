@@ -22,6 +22,8 @@ struct Open {
   LogPosition first = 0, last = 0;
   Sample previous;                   // the newest row, which the next one is coded against
   std::string rows;
+
+  std::size_t Bytes() const { return sizeof(Open) + 16 + previous.HeapBytes() + rows.capacity() + 16; }
 };
 
 struct Thing {
@@ -236,5 +238,20 @@ Recorder::Stats Recorder::stats() const {
   for (const auto& slab : impl_->slabs) stats.things += slab.size();
   return stats;
 }
+
+std::uint64_t Recorder::MemoryBytes() const {
+  std::lock_guard lock(impl_->mutex);
+  std::uint64_t bytes = 0;
+  for (const auto& slab : impl_->slabs) {
+    bytes += slab.bucket_count() * sizeof(void*) + slab.size() * (sizeof(std::pair<model::EntityId, Thing>) + 3 * sizeof(void*));
+    for (const auto& [entity, thing] : slab) {
+      for (const auto& open : thing.lanes) {
+        if (open) bytes += open->Bytes();
+      }
+    }
+  }
+  return bytes;
+}
+
 
 }  // namespace fleetward::telemetry

@@ -253,6 +253,42 @@ TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
   EXPECT_EQ(connections, 31);
 }
 
+TEST_F(ServicesTest, DaysPastFullResolutionAreKeptCoarse) {
+  constexpr int kDays = 40;
+  for (int day = 0; day < kDays; ++day) {
+    for (int i = 0; i < 24; ++i) Record(kMidnight + day * 24 * kHour + i * kHour / 2, day * 100 + i);
+  }
+  std::int64_t now = kMidnight + kDays * 24 * kHour;
+  Save(now);
+  Maintenance maintenance = MakeMaintenance();
+  Retention retention;
+  retention.metric_days = 10;
+  retention.downsampled_days = 30;
+  retention.downsampled_minutes = 120;
+  maintenance.set_retention(retention);
+  ASSERT_TRUE(maintenance.Merge(FromMillis(now)).ok());
+  // In small steps; expiry between them takes nothing that is still to be made coarse.
+  for (bool more = true; more;) {
+    auto progress = maintenance.Downsample(FromMillis(now), 3);
+    ASSERT_TRUE(progress.ok());
+    more = progress->more;
+    EXPECT_GE(Values(now - 30 * 24 * kHour, now, 250).size(), 20u * 6 + 10u * 24);
+    ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
+  }
+  std::vector<std::int64_t> left = Values(0, now, 250);
+  ASSERT_EQ(left.size(), 20u * 6 + 10u * 24);
+  // Day 10, the first two hours: 1000, 1001, 1002, 1003.
+  EXPECT_EQ(left[0], 1002);  // 1001.5, rounded
+  EXPECT_EQ(left[1], 1006);
+  EXPECT_EQ(left[20 * 6], 3000);
+  EXPECT_FALSE(maintenance.Downsample(FromMillis(now))->day_blocks);
+  // A day later one day more is coarse, and the oldest one gone.
+  now += 24 * kHour;
+  ASSERT_TRUE(maintenance.Downsample(FromMillis(now)).ok());
+  ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
+  EXPECT_EQ(Values(0, now, 250).size(), 20u * 6 + 9u * 24);
+}
+
 TEST_F(ServicesTest, EventsComeNewestFirstAndGoOnBehindAKey) {
   store::Batch batch;
   std::vector<EventKey> keys;

@@ -34,6 +34,10 @@ struct ServerOptions {
 
   std::string telemetry_store = "all";
   std::int64_t telemetry_retention_days = 14;
+  std::int64_t telemetry_downsampled_days = 0;
+  std::int64_t telemetry_downsampled_minutes = 60;
+  std::int64_t telemetry_violation_days = 30;
+  std::int64_t telemetry_connection_days = 31;
 
   std::string notify_smtp_url;
   std::string notify_smtp_credentials_file;

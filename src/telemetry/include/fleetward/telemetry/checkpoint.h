@@ -92,6 +92,12 @@ class Checkpointer {
   /// As of the last round that ended; it may not be in the store yet.
   LogPosition finished_position() const { return finished_; }
 
+  struct Stats {
+    std::uint64_t rounds = 0, slabs = 0, bytes = 0;
+    double cpu_seconds = 0, longest_step_seconds = 0;   // CPU of this thread
+  };
+  const Stats& stats() const { return stats_; }
+
  private:
   struct Slab {
     LogPosition saved = 0;   // in the state that was saved (put into a batch)
@@ -118,6 +124,7 @@ class Checkpointer {
   std::atomic<LogPosition> written_{0};
   std::int64_t budget_at_ms_ = 0;
   double budget_seconds_ = 0;
+  Stats stats_;
 };
 
 /// Lets the log shrink: flushes the store, then trims the log to what all shards have written. One background thread.

@@ -17,6 +17,7 @@ enum Family : store::FamilyId {
   kFamilyConnections = 3,  // connects, disconnects, refusals
   kFamilySlabs = 4,        // checkpoints of engine and recorder
   kFamilyMeta = 5,         // versions, applied positions
+  kFamilyLong = 6,         // down-sampled days, kept longer
 };
 std::vector<store::FamilySpec> TelemetryFamilies();
 

@@ -1,4 +1,4 @@
-// Background work on stored telemetry: merging hour blocks into day blocks, and expiry.
+// Background work on stored telemetry: merging hour blocks into day blocks, down-sampling, and expiry.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,11 @@ struct Retention {
   int metric_days = 14;
   int event_days = 30;
   int connection_days = 31;
+  /// Days for which metric values are kept with one sample a stretch. Not more than metric_days: no longer than those.
+  int downsampled_days = 0;
+  int downsampled_minutes = 60;
+
+  bool Downsamples() const { return downsampled_days > metric_days; }
 };
 
 /// One background thread. `saved` gives the saved position of a slab (Checkpointer::SavedPosition): a block that replay
@@ -32,7 +37,10 @@ class Maintenance {
   /// Merges hour blocks of days that ended before `watermark` by an hour or more, `max_things` thing-days at most.
   Result<Progress> Merge(Timestamp watermark, std::uint64_t max_things = 2000);
 
-  /// Drops what is past its retention; whole files, without reading them. Once an hour is enough.
+  /// Makes days that leave full resolution coarse, `max_things` thing-days at most; nothing unless retention asks for it.
+  Result<Progress> Downsample(Timestamp watermark, std::uint64_t max_things = 2000);
+
+  /// Drops what is past its retention (days that are still to be made coarse stay); whole files, without reading them. Once an hour is enough.
   Status Expire(Timestamp watermark);
 
   void set_retention(Retention retention) { retention_ = retention; }

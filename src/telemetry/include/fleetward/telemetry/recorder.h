@@ -61,6 +61,8 @@ class Recorder {
     std::uint64_t samples = 0, late = 0, blocks = 0, block_bytes = 0, open_samples = 0, things = 0;
   };
   Stats stats() const;
+  /// Memory of the open blocks. Walks them all.
+  std::uint64_t MemoryBytes() const;
 
  private:
   struct Impl;

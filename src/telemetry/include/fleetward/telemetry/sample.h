@@ -28,6 +28,7 @@ enum SampleFlag : std::uint32_t {
   kFlagClock = 8,      // the edge's wall clock stepped (D1)
   kFlagPartial = 16,   // counters were lost with a killed broker (D23)
   kFlagUnregistered = 32,
+  kFlagDownsampled = 64,  // stands for all samples of a stretch of time
 };
 
 /// A series of a thing: the metric, and for dimension series a number the registry gave to (dimension, IN or NOT_IN);
@@ -95,6 +96,10 @@ class Sample {
   void AppendString(std::string_view value) {
     text_.append(value);
     string_ends_.push_back(static_cast<std::uint32_t>(text_.size()));
+  }
+  std::size_t HeapBytes() const {
+    return fields_.capacity() * sizeof(Field) + words_.capacity() * 8 + prefixes_.capacity() * sizeof(model::IpPrefix) +
+           string_ends_.capacity() * 4 + text_.capacity() + reporter.capacity();
   }
   std::uint32_t string_count() const { return static_cast<std::uint32_t>(string_ends_.size()); }
   std::span<const std::uint64_t> words() const { return words_; }   // counts (two's complement), doubles, ports
