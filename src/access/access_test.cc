@@ -115,6 +115,52 @@ TEST_F(AccessTest, LastUseIsKeptToTheMinute) {
   EXPECT_EQ(keys_->List().value().at(0).last_used, kStart + std::chrono::seconds(61));
 }
 
+TEST_F(AccessTest, ScopesAndExpiryAreKept) {
+  NewAccessKey key = keys_->Create({Role::kOperator, "night shift", {"plant-1", "plant-2"}, kStart + std::chrono::hours(1)}, "test").value();
+  for (int i = 0; i < 2; ++i) {
+    auto verdict = Call(key);
+    ASSERT_TRUE(std::holds_alternative<Authenticated>(verdict));
+    const Principal& who = std::get<Authenticated>(verdict).principal;
+    ASSERT_TRUE(who.scope);
+    EXPECT_EQ(who.scope->thing_groups, (std::vector<std::string>{"plant-1", "plant-2"}));
+    Reopen();
+  }
+  EXPECT_EQ(keys_->List()->at(0).scope.size(), 2u);
+  clock_.Advance(std::chrono::hours(1));
+  EXPECT_EQ(FaultOf(Call(key)), AuthFault::kUnknownKey);
+  EXPECT_FALSE(keys_->Create({Role::kAdmin, "", {"plant-1"}, {}}, "test").ok());
+  EXPECT_FALSE(keys_->Create({Role::kViewer, "", {""}, {}}, "test").ok());
+  EXPECT_FALSE(keys_->Create({Role::kViewer, "", {}, kStart}, "test").ok());
+  EXPECT_FALSE(keys_->Create({Role::kViewer, std::string(300, 'x'), {}, {}}, "test").ok());
+}
+
+TEST_F(AccessTest, RotationLeavesTheOldKeyForItsGrace) {
+  NewAccessKey old = keys_->Create({Role::kOperator, "ci", {"plant-1"}, {}}, "test").value();
+  NewAccessKey fresh = keys_->Rotate(old.id, std::chrono::hours(2), "test").value();
+  EXPECT_NE(fresh.id, old.id);
+  Reopen();
+  for (const NewAccessKey& key : {old, fresh}) EXPECT_TRUE(std::holds_alternative<Authenticated>(Call(key)));
+  clock_.Advance(std::chrono::hours(2));
+  EXPECT_EQ(FaultOf(Call(old)), AuthFault::kUnknownKey);
+  auto verdict = Call(fresh);
+  ASSERT_TRUE(std::holds_alternative<Authenticated>(verdict));
+  EXPECT_EQ(std::get<Authenticated>(verdict).principal.role, Role::kOperator);
+  EXPECT_TRUE(std::get<Authenticated>(verdict).principal.scope);
+  EXPECT_EQ(keys_->Rotate(old.id, Millis(0), "test").error().code(), Code::kInvalidState);
+  EXPECT_EQ(keys_->Rotate("AKFWNONE", Millis(0), "test").error().code(), Code::kNotFound);
+}
+
+TEST_F(AccessTest, TheLastAdminKeyStays) {
+  std::string first = keys_->CreateFirst().value()->id;
+  EXPECT_EQ(keys_->Delete(first, "test").error().code(), Code::kConflict);
+  EXPECT_EQ(keys_->SetActive(first, false, "test").error().code(), Code::kConflict);
+  ASSERT_TRUE(keys_->Create({Role::kAdmin, "", {}, kStart + std::chrono::hours(1)}, "test").ok());
+  EXPECT_EQ(keys_->Delete(first, "test").error().code(), Code::kConflict) << "the other one ends";
+  NewAccessKey next = keys_->Rotate(first, Millis(0), "test").value();
+  EXPECT_TRUE(keys_->Delete(first, "test").ok());
+  EXPECT_FALSE(keys_->Delete(next.id, "test").ok());
+}
+
 TEST(RateLimiter, SavesUpAtMostOneSecond) {
   RateLimiter limiter(2);
   EXPECT_TRUE(limiter.Take("a", 0));

@@ -50,6 +50,9 @@ std::variant<Authenticated, AuthFailure> Authenticator::Authenticate(const crypt
   std::optional<KeySecret> key = state_->keys.Find(claim.access_key_id);
   if (!key) return refuse(AuthFault::kUnknownKey, kUnknownKeyText, "no such key");
   if (!key->active) return refuse(AuthFault::kUnknownKey, kUnknownKeyText, "the key is disabled");
+  if (key->expires && *key->expires <= state_->clock.Now()) {
+    return refuse(AuthFault::kUnknownKey, kUnknownKeyText, "the key has expired");
+  }
   if (HasHeader(call, "x-amz-security-token")) {
     return refuse(AuthFault::kUnknownKey, kUnknownKeyText, "a session token was sent; there are none");
   }
@@ -70,7 +73,7 @@ std::variant<Authenticated, AuthFailure> Authenticator::Authenticate(const crypt
     return refuse(AuthFault::kThrottled, "Rate exceeded", "");
   }
   state_->keys.Used(claim.access_key_id);
-  return Authenticated{{claim.access_key_id, key->role}, claim.service};
+  return Authenticated{{claim.access_key_id, key->role, key->scope}, claim.service};
 }
 
 }  // namespace fleetward::access

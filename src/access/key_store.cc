@@ -48,6 +48,7 @@ struct KeyStore::State {
   State(store::ControlStore& s, crypto::SecretBox b, const Clock& c) : store(s), box(std::move(b)), clock(c) {}
 
   Status LoadAll();
+  Status Insert(store::Transaction& tx, const NewAccessKey& made, const KeyRecord& record);
   void Put(const std::string& id, KeySecret key) {
     std::unique_lock lock(mutex);
     open[id].key = std::move(key);
@@ -74,7 +75,9 @@ Status KeyStore::State::LoadAll() {
         inner = std::move(secret).error().Prefixed("opening access key " + std::string(id));
         return false;
       }
-      open[std::string(id)].key = {std::move(secret).value(), record->role, record->active};
+      KeySecret& key = open[std::string(id)].key;
+      key = {std::move(secret).value(), record->role, record->active, record->expires, nullptr};
+      if (!record->scope.empty()) key.scope = std::make_shared<const Scope>(Scope{record->scope});
       return true;
     }));
     return inner;
@@ -91,12 +94,88 @@ Result<std::unique_ptr<KeyStore>> KeyStore::Open(store::ControlStore& store, cry
   return std::unique_ptr<KeyStore>(new KeyStore(std::move(state)));
 }
 
+namespace {
+
+constexpr std::size_t kMaxKeys = 1000;
+constexpr std::size_t kMaxScope = 10;
+constexpr std::size_t kMaxDescription = 256;
+
+Status CheckOptions(const KeyOptions& options, Timestamp now) {
+  auto bad = [](const char* why) { return Error(Code::kInvalidArgument, why); };
+  if (options.description.size() > kMaxDescription || !IsUtf8(options.description)) {
+    return bad("a description has at most 256 bytes of UTF-8");
+  }
+  if (options.scope.size() > kMaxScope) return bad("a key is scoped to at most 10 thing groups");
+  if (!options.scope.empty() && options.role == Role::kAdmin) return bad("an admin key cannot be scoped");
+  for (const std::string& group : options.scope) {
+    if (group.empty() || group.size() > 128) return bad("a thing group's name has 1 to 128 characters");
+  }
+  if (options.expires && *options.expires <= now) return bad("the expiry is in the past");
+  return {};
+}
+
+KeySecret SecretOf(const KeyRecord& record, std::string secret) {
+  KeySecret key{std::move(secret), record.role, record.active, record.expires, nullptr};
+  if (!record.scope.empty()) key.scope = std::make_shared<const Scope>(Scope{record.scope});
+  return key;
+}
+
+/// Somebody must be able to mend things: an admin key that is active and does not end, other than `id`.
+Status CheckAnAdminIsLeft(const store::Reader& reader, std::string_view id) {
+  bool left = false;
+  FW_TRY(reader.Scan(kKeys, {}, {}, [&](std::string_view other, std::string_view bytes) {
+    auto record = DecodeKeyRecord(bytes);
+    left = record.ok() && other != id && record->role == Role::kAdmin && record->active && !record->expires;
+    return !left;
+  }));
+  if (left) return {};
+  return Error(Code::kConflict, "this is the last admin key: make another one first");
+}
+
+bool IsLastingAdmin(const KeyRecord& record) { return record.role == Role::kAdmin && record.active && !record.expires; }
+
+}  // namespace
+
 Result<NewAccessKey> KeyStore::Create(Role role, std::string_view description, std::string_view actor) {
+  return Create(KeyOptions{role, std::string(description), {}, {}}, actor);
+}
+
+Status KeyStore::State::Insert(store::Transaction& tx, const NewAccessKey& made, const KeyRecord& record) {
+  std::size_t count = 0;
+  FW_TRY(tx.Scan(kKeys, {}, {}, [&](std::string_view, std::string_view) { return ++count < kMaxKeys; }));
+  if (count >= kMaxKeys) return Error(Code::kLimitExceeded, "there can be at most 1000 access keys");
+  FW_TRY(tx.Put(kKeys, made.id, EncodeKeyRecord(record)));
+  tx.AfterCommit([this, made, record] { Put(made.id, SecretOf(record, made.secret)); });
+  return {};
+}
+
+Result<NewAccessKey> KeyStore::Create(const KeyOptions& options, std::string_view actor) {
+  FW_TRY(CheckOptions(options, state_->clock.Now()));
   NewAccessKey made{NewId(), Base64Encode(crypto::RandomBytes(30))};
-  KeyRecord record{role, true, state_->clock.Now(), std::string(description), state_->box.Seal(made.secret, made.id)};
+  KeyRecord record{options.role, true, state_->clock.Now(), options.description,
+                   state_->box.Seal(made.secret, made.id), options.expires, options.scope};
+  FW_TRY(state_->store.Write(actor, [&](store::Transaction& tx) { return state_->Insert(tx, made, record); }));
+  return made;
+}
+
+Result<NewAccessKey> KeyStore::Rotate(std::string_view id, Millis grace, std::string_view actor) {
+  NewAccessKey made{NewId(), Base64Encode(crypto::RandomBytes(30))};
+  Timestamp now = state_->clock.Now();
   FW_TRY(state_->store.Write(actor, [&](store::Transaction& tx) -> Status {
-    FW_TRY(tx.Put(kKeys, made.id, EncodeKeyRecord(record)));
-    tx.AfterCommit([&] { state_->Put(made.id, {made.secret, role, true}); });
+    FW_ASSIGN(KeyRecord old, Load(tx, id));
+    if (!old.active || (old.expires && *old.expires <= now)) {
+      return Error(Code::kInvalidState, "only a key that works can be rotated");
+    }
+    KeyRecord successor{old.role, true, now, old.description, state_->box.Seal(made.secret, made.id), old.expires, old.scope};
+    FW_TRY(state_->Insert(tx, made, successor));
+    Timestamp end = now + grace;
+    if (!old.expires || end < *old.expires) old.expires = end;
+    FW_TRY(tx.Put(kKeys, id, EncodeKeyRecord(old)));
+    tx.AfterCommit([this, id, end = old.expires] {
+      std::unique_lock lock(state_->mutex);
+      auto found = state_->open.find(id);
+      if (found != state_->open.end()) found->second.key.expires = end;
+    });
     return {};
   }));
   return made;
@@ -114,6 +193,7 @@ Result<std::optional<NewAccessKey>> KeyStore::CreateFirst() {
 Status KeyStore::SetActive(std::string_view id, bool active, std::string_view actor) {
   return state_->store.Write(actor, [&](store::Transaction& tx) -> Status {
     FW_ASSIGN(KeyRecord record, Load(tx, id));
+    if (!active && IsLastingAdmin(record)) FW_TRY(CheckAnAdminIsLeft(tx, id));
     record.active = active;
     FW_TRY(tx.Put(kKeys, id, EncodeKeyRecord(record)));
     tx.AfterCommit([&] {
@@ -127,7 +207,8 @@ Status KeyStore::SetActive(std::string_view id, bool active, std::string_view ac
 
 Status KeyStore::Delete(std::string_view id, std::string_view actor) {
   return state_->store.Write(actor, [&](store::Transaction& tx) -> Status {
-    FW_TRY(Load(tx, id));
+    FW_ASSIGN(KeyRecord record, Load(tx, id));
+    if (IsLastingAdmin(record)) FW_TRY(CheckAnAdminIsLeft(tx, id));
     FW_TRY(tx.Erase(kKeys, id));
     FW_TRY(tx.Erase(kUses, id));
     tx.AfterCommit([&] {
@@ -150,7 +231,8 @@ Result<std::vector<AccessKey>> KeyStore::List() const {
             inner = std::move(record).error();
             return false;
           }
-          keys.push_back({std::string(id), record->role, record->active, record->description, record->created, {}});
+          keys.push_back({std::string(id), record->role, record->active, record->description, record->created, {},
+                          record->expires, record->scope});
           return true;
         }));
         FW_TRY(std::move(inner));

@@ -228,11 +228,13 @@ void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
   router.HandleLocal(prefix("things/"), api::LocalAuth::kViewer,
                      [parts, at = prefix("things/")](const api::CallContext&, const http::Request& request) {
                        return ThingStatus(parts, NameIn(request, at));
-                     });
+                     },
+                     api::LocalScope::kThingInPath);
   router.HandleLocal(prefix("why/"), api::LocalAuth::kViewer,
                      [parts, at = prefix("why/")](const api::CallContext&, const http::Request& request) {
                        return Why(parts, NameIn(request, at), QueryValue(request, "behavior"));
-                     });
+                     },
+                     api::LocalScope::kThingInPath);
   // Mails hold confirmation tokens: whoever reads them can confirm.
   router.HandleLocal(prefix("mails"), api::LocalAuth::kAdmin,
                      [parts](const api::CallContext&, const http::Request&) { return Mails(parts); });

@@ -15,6 +15,34 @@ std::string DefaultData() {
   return data != nullptr ? data : "var/data";
 }
 
+void AddKeys(CLI::App& app, KeyArguments& keys, int& exit_code) {
+  auto* group = app.add_subcommand("keys", "access keys: who may call the API");
+  group->require_subcommand(1);
+  auto add = [&](const char* action, const char* help, bool with_id) {
+    auto* command = group->add_subcommand(action, help);
+    command->add_option("--data", keys.data, "data folder (or FLEETWARD_DATA)");
+    if (with_id) command->add_option("id", keys.id, "the key's id")->required();
+    command->callback([&keys, &exit_code, action] {
+      keys.action = action;
+      exit_code = RunKeys(keys);
+    });
+    return command;
+  };
+  add("list", "all keys, with their last use", false)->add_flag("--json", keys.as_json, "one JSON object a line");
+  auto* create = add("create", "a new key", false);
+  create->add_option("--role", keys.role, "admin, operator (acts, does not configure) or viewer")->required();
+  create->add_option("--group", keys.groups, "scope: a thing group, may be repeated")->allow_extra_args(false);
+  create->add_option("--description", keys.description, "what it is for");
+  create->add_option("--expires", keys.expires, "after this time, such as 90d");
+  create->add_option("--out", keys.out, "write id and secret to this file (0600)");
+  auto* rotate = add("rotate", "a successor with the same role and scope", true);
+  rotate->add_option("--grace", keys.grace, "how long the old key still works")->capture_default_str();
+  rotate->add_option("--out", keys.out, "write id and secret to this file (0600)");
+  add("disable", "refuse a key from now on", true);
+  add("enable", "accept it again", true);
+  add("delete", "remove it for good", true);
+}
+
 void AddSettings(CLI::App* command, UpArguments& arguments) {
   command->add_option("--data", arguments.data, "data folder")->required();
   command->add_option("--config", arguments.sources.config_file, "TOML file; see docs/configuration.md");
@@ -63,6 +91,19 @@ int Main(int argc, char** argv) {
   auto* dead = with_data(app.add_subcommand("dead-letters", "messages that were given up"));
   dead->add_flag("--json", as_json, "one JSON object a line");
   dead->callback([&] { exit_code = RunDeadLetters(data, as_json); });
+
+  KeyArguments keys;
+  keys.data = data;
+  AddKeys(app, keys, exit_code);
+
+  LogArguments operator_log;
+  operator_log.data = data;
+  auto* log = app.add_subcommand("log", "the operator log: who did what");
+  log->add_option("--data", operator_log.data, "data folder (or FLEETWARD_DATA)");
+  log->add_option("--since", operator_log.since, "a span such as 24h or 7d, or a time")->capture_default_str();
+  log->add_flag("--follow", operator_log.follow, "wait for more");
+  log->add_flag("--json", operator_log.as_json, "one JSON object a line");
+  log->callback([&] { exit_code = RunLog(operator_log); });
 
   auto* env = with_data(app.add_subcommand("env", "shell settings for the stock CLI: eval \"$(fleetward env)\""));
   env->callback([&] { exit_code = RunEnv(data); });

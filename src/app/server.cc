@@ -42,6 +42,7 @@
 #include "fleetward/registry/trust_publisher.h"
 #include "fleetward/store/sqlite/database.h"
 #include "fleetward/supervise/supervisor.h"
+#include "access_api.h"
 #include "housekeeper.h"
 #include "local_api.h"
 #include "settings.h"
@@ -286,7 +287,11 @@ class Server::Impl {
     router.region = SigningRegion();
     FW_ASSIGN(router.page_token_key, StableKey(folder_.In("page-token-key")));
     router.authenticator = authenticator_.get();
-    router.operator_log = &operator_log_;
+    FW_ASSIGN(operator_log_, access::OperatorLog::Open({.folder = folder_.In("operator-log")}));
+    operator_entries_ = std::make_unique<DurableOperatorLog>(*operator_log_);
+    scopes_ = std::make_unique<RegistryScopes>(*directory_, *registry_, *alarms_);
+    router.operator_log = operator_entries_.get();
+    router.scopes = scopes_.get();
     router.clock = &clock_;
     router.counters = &counters_;
     router_ = std::make_unique<api::Router>(router);
@@ -302,6 +307,7 @@ class Server::Impl {
                                                    model::VerificationState state) {
                                               pipeline_->Configure({ingest::VerificationRecord{0, entity, violation, state}});
                                             }});
+    RegisterAccessApi(*router_, *keys_, *operator_log_);
     api::RegisterSnsHandlers(*router_, *topics_);
     api::RegisterIotDataHandlers(*router_, [this](const std::string& topic, std::string_view payload, int qos,
                                                   bool retain) { return pipeline_->Publish(topic, payload, qos, retain); });
@@ -322,6 +328,9 @@ class Server::Impl {
     FW_TRY(OpenAdmin());
     housekeeper_.Start({{"pending-subscriptions", [this] { return topics_->ExpirePending(); }},
                         {"outbox", [this] { return outbox_->Expire(); }},
+                        {"operator-log", [this] {
+                           return operator_log_->Expire(clock_.Now() - std::chrono::days(options_.operator_log_retention_days));
+                         }},
                         {"verifications", [this] { return verifications_->Expire(); }}});
     return {};
   }
@@ -392,7 +401,9 @@ class Server::Impl {
   std::unique_ptr<ingest::Pipeline> pipeline_;
   std::unique_ptr<alarms::AlarmQuery> alarms_;
   std::unique_ptr<access::Authenticator> authenticator_;
-  api::LineOperatorLog operator_log_;
+  std::unique_ptr<access::OperatorLog> operator_log_;
+  std::unique_ptr<DurableOperatorLog> operator_entries_;
+  std::unique_ptr<RegistryScopes> scopes_;
   std::unique_ptr<api::Router> router_;
   std::unique_ptr<http::Server> api_;
   std::unique_ptr<http::Server> admin_;

@@ -1,6 +1,7 @@
 #include "fleetward/api/core/router.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <unordered_map>
 
@@ -11,10 +12,12 @@
 #include "fleetward/api/operations.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/base/counters.h"
+#include "fleetward/base/encoding.h"
 #include "fleetward/base/id128.h"
 #include "fleetward/base/log.h"
 #include "page_tokens.h"
 #include "route_table.h"
+#include "scope_rules.h"
 
 namespace fleetward::api {
 namespace {
@@ -112,6 +115,7 @@ struct Router::State {
     std::string prefix;
     LocalAuth auth;
     LocalHandler handler;
+    LocalScope scope;
   };
   /// One call on its way.
   struct Call {
@@ -138,7 +142,11 @@ struct Router::State {
   Status Permit(const Call& call) const;
   Status Run(Call& call, ResponseParts& out) const;
   http::Response Frame(const Call& call, ResponseParts out) const;
+  bool LocalInScope(const Call& call, const Local& local) const;
   void Record(const Call& call, int status) const;
+  void RecordLocal(const Call& call, const Local& local, int status) const;
+  void RecordRefused(const Call& call, std::string_view key, const ApiError& error) const;
+  void Write(OperatorEntry entry, const Call& call, int status) const;
 
   RouterOptions options;
   PageTokens tokens;
@@ -146,6 +154,8 @@ struct Router::State {
   std::unordered_map<std::string_view, std::vector<const OperationInfo*>> actions;  // query protocol, by name
   std::unordered_map<const OperationInfo*, Entry> entries;
   std::vector<Local> locals;
+  mutable std::atomic<std::int64_t> refused_second{0};
+  mutable std::atomic<int> refused_in_second{0};
 };
 
 void Router::State::AddOperation(const OperationInfo& operation) {
@@ -230,6 +240,7 @@ std::optional<http::Response> Router::State::Authenticate(Call& call) const {
                               {"key", failure.access_key_id},
                               {"exception", error.exception},
                               {"why", failure.detail.empty() ? failure.message : failure.detail}});
+  RecordRefused(call, failure.access_key_id, error);
   return ErrorResponse(error, failure.message, {}, call.form, call.context.request_id);
 }
 
@@ -241,7 +252,22 @@ Status Router::State::Permit(const Call& call) const {
                                               ", which does not allow " + std::string(operation.service) + ":" +
                                               std::string(operation.name));
   }
+  if (call.context.principal && call.context.principal->scope &&
+      !InScope(operation, call.parts, *call.context.principal->scope, options.scopes)) {
+    // The same words whether the thing exists or not.
+    return Error(Code::kPermissionDenied, "The access key " + call.context.principal->access_key_id +
+                                              " is scoped to thing groups, which does not allow this call of " +
+                                              std::string(operation.service) + ":" + std::string(operation.name));
+  }
   return {};
+}
+
+bool Router::State::LocalInScope(const Call& call, const Local& local) const {
+  if (local.auth == LocalAuth::kUnsigned || !call.context.principal || !call.context.principal->scope) return true;
+  if (local.scope != LocalScope::kThingInPath || options.scopes == nullptr) return false;
+  std::string_view path = PathOf(call.request.target);
+  auto thing = PercentDecode(path.substr(std::min(local.prefix.size(), path.size())));
+  return thing && options.scopes->ThingInScope(*thing, *call.context.principal->scope);
 }
 
 // --- answering ---
@@ -306,6 +332,22 @@ void Router::State::Record(const Call& call, int status) const {
   const OperationInfo& operation = *call.context.operation;
   if (!options.operator_log || (operation.access == Access::kRead && status != 403)) return;
   OperatorEntry entry;
+  entry.service = operation.service;
+  entry.operation = operation.name;
+  entry.target = call.request.method + " " + std::string(PathOf(call.request.target));
+  // The query protocol has no paths: what it acts on is a member of its form. Never a token.
+  if (operation.protocol == Protocol::kQuery) {
+    for (const char* name : {"TopicArn", "SubscriptionArn", "ResourceArn", "TargetArn", "Name"}) {
+      if (const std::string* value = Find(call.parts.query, name)) {
+        entry.target = *value;
+        break;
+      }
+    }
+  }
+  Write(std::move(entry), call, status);
+}
+
+void Router::State::Write(OperatorEntry entry, const Call& call, int status) const {
   entry.time = call.context.now;
   entry.request_id = call.context.request_id;
   if (call.context.principal) {
@@ -313,12 +355,35 @@ void Router::State::Record(const Call& call, int status) const {
     entry.role = access::RoleName(call.context.principal->role);
   }
   entry.remote_address = call.context.remote_address;
-  entry.service = operation.service;
-  entry.operation = operation.name;
-  entry.target = call.request.method + " " + std::string(PathOf(call.request.target));
   entry.status = status;
-  entry.exception = call.exception;
+  if (entry.exception.empty()) entry.exception = call.exception;
   options.operator_log->Record(entry);
+}
+
+void Router::State::RecordLocal(const Call& call, const Local& local, int status) const {
+  if (!options.operator_log || (call.request.method == "GET" && status != 403)) return;
+  OperatorEntry entry;
+  entry.service = "fleetward";
+  std::string_view name = std::string_view(local.prefix).substr(0, local.prefix.find_last_not_of('/') + 1);
+  entry.operation = name.substr(name.rfind('/') + 1);
+  entry.target = call.request.method + " " + std::string(PathOf(call.request.target));
+  Write(std::move(entry), call, status);
+}
+
+/// Calls whose signature was refused, under a key's name; strangers must not fill the disk with them.
+void Router::State::RecordRefused(const Call& call, std::string_view key, const ApiError& error) const {
+  if (!options.operator_log || key.empty() || error.status != 403) return;
+  constexpr int kPerSecond = 10;
+  std::int64_t second = ToMillis(call.context.now) / 1000;
+  if (refused_second.exchange(second) != second) refused_in_second = 0;
+  if (refused_in_second.fetch_add(1) >= kPerSecond) return;
+  OperatorEntry entry;
+  entry.access_key_id = key.substr(0, 128);
+  entry.service = "access";
+  entry.operation = "Authenticate";
+  entry.target = call.request.method + " " + std::string(PathOf(call.request.target));
+  entry.exception = error.exception;
+  Write(std::move(entry), call, error.status);
 }
 
 http::Response Router::State::ServeOperation(Call& call) const {
@@ -363,11 +428,15 @@ http::Response Router::State::ServeLocal(Call& call, const Local* local) const {
     if (std::optional<http::Response> refused = Authenticate(call)) return std::move(*refused);
   }
   if (!local) return Fail(call, Error(Code::kNotFound, "There is nothing at this address"));
-  if (!AllowsLocal(call.context.principal, local->auth)) {
-    return Fail(call, Error(Code::kPermissionDenied, "The role of this access key does not allow this call"));
+  if (!AllowsLocal(call.context.principal, local->auth) || !LocalInScope(call, *local)) {
+    http::Response denied =
+        Fail(call, Error(Code::kPermissionDenied, "The role or scope of this access key does not allow this call"));
+    RecordLocal(call, *local, denied.status);
+    return denied;
   }
   try {
     http::Response response = local->handler(call.context, call.request);
+    RecordLocal(call, *local, response.status);
     response.headers.emplace_back("x-amzn-RequestId", call.context.request_id);
     return response;
   } catch (const std::exception& fault) {
@@ -411,8 +480,8 @@ void Router::SetPage(const OperationInfo& operation, HtmlPage page) {
   state_->entries[&operation].page = std::move(page);
 }
 
-void Router::HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler) {
-  state_->locals.push_back({std::move(prefix), auth, std::move(handler)});
+void Router::HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler, LocalScope scope) {
+  state_->locals.push_back({std::move(prefix), auth, std::move(handler), scope});
 }
 
 http::Response Router::Serve(const http::Request& request) const {

@@ -248,6 +248,28 @@ TEST_F(RouterTest, ChangesAndDenialsReachTheOperatorLog) {
   EXPECT_EQ(entries[1].exception, "AccessDeniedException");
 }
 
+TEST_F(RouterTest, ThreatQAScopedKeyIsDeniedByDefault) {
+  access::NewAccessKey scoped = service_.keys->Create({access::Role::kOperator, "", {"plant-1"}, {}}, "t").value();
+  service_.router->HandleLocal("/fleetward/v1/", LocalAuth::kViewer, [](const CallContext&, const http::Request&) {
+    return http::Response{200, {}, "any"};
+  });
+  // This router knows no scopes at all.
+  for (const char* path : {"/things/t", "/things", "/endpoint", "/fleetward/v1/status"}) {
+    EXPECT_EQ(Call("GET", path, "", "iot", &scoped).status, 403) << path;
+  }
+  EXPECT_EQ(service_.operator_log.entries().size(), 4u);
+}
+
+TEST_F(RouterTest, RefusedSignaturesReachTheOperatorLogButCannotFloodIt) {
+  access::NewAccessKey wrong{service_.admin.id, "wrong"};
+  for (int i = 0; i < 30; ++i) Call("GET", "/things", "", "iot", &wrong);
+  auto entries = service_.operator_log.entries();
+  ASSERT_EQ(entries.size(), 10u);
+  EXPECT_EQ(entries[0].operation, "Authenticate");
+  EXPECT_EQ(entries[0].access_key_id, service_.admin.id);
+  EXPECT_EQ(entries[0].exception, "InvalidSignatureException");
+}
+
 TEST_F(RouterTest, LocalEndpointsHaveTheirOwnRules) {
   auto say = [](const char* text) {
     return [text](const CallContext&, const http::Request&) { return http::Response{200, {}, text}; };

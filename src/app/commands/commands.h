@@ -74,6 +74,25 @@ struct DetectScoreArguments {
 /// Scores CSV rows of standard input (fleetward/detect/score_filter.h). 2: a bad row, named by its line.
 int RunDetectScore(const DetectScoreArguments& arguments);
 
+struct KeyArguments {
+  std::string action;               // list, create, rotate, disable, enable, delete
+  std::string data, id, role, description, out;
+  std::vector<std::string> groups;  // thing groups of the scope
+  std::string expires;              // "90d"; empty: never
+  std::string grace = "24h";        // how long a rotated key still works
+  bool as_json = false;
+};
+int RunKeys(const KeyArguments& arguments);
+
+struct LogArguments {
+  std::string data;
+  std::string since = "24h";        // a span, or a time
+  bool follow = false;
+  bool as_json = false;
+};
+/// The operator log, oldest first.
+int RunLog(const LogArguments& arguments);
+
 /// Prints "fleetward: message" to standard error; returns 1.
 int Fail(const Error& error);
 

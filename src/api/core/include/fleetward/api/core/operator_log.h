@@ -29,10 +29,4 @@ class OperatorLog {
   virtual void Record(const OperatorEntry& entry) = 0;
 };
 
-/// Writes each entry as a line of the process's log (event "operator").
-class LineOperatorLog : public OperatorLog {
- public:
-  void Record(const OperatorEntry& entry) override;
-};
-
 }  // namespace fleetward::api

@@ -20,6 +20,7 @@ class CounterRegistry;
 
 namespace fleetward::access {
 class Authenticator;
+class ScopeDirectory;
 }
 
 namespace fleetward::api {
@@ -32,12 +33,17 @@ struct RouterOptions {
   std::string page_token_key;             // 32 secret bytes, the same over restarts
   access::Authenticator* authenticator = nullptr;  // outlives the router
   OperatorLog* operator_log = nullptr;             // may be null
+  const access::ScopeDirectory* scopes = nullptr;  // null: scoped keys may do nothing
   const Clock* clock = nullptr;                    // outlives the router
   CounterRegistry* counters = nullptr;             // may be null
 };
 
 /// Who may call a local endpoint.
 enum class LocalAuth : std::uint8_t { kUnsigned, kViewer, kOperator, kAdmin };
+
+/// What a scoped key may call of the local endpoints: nothing, or those whose path ends in a thing's name that lies in
+/// its scope.
+enum class LocalScope : std::uint8_t { kNone, kThingInPath };
 
 /// A local endpoint's handler. `context.operation` is null.
 using LocalHandler = std::function<http::Response(const CallContext& context, const http::Request& request)>;
@@ -79,7 +85,7 @@ class Router {
 
   /// Everything under a reserved prefix ("/fleetward/v1/status", "/console/"); the longest prefix wins. Reserved
   /// prefixes without a handler answer 404.
-  void HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler);
+  void HandleLocal(std::string prefix, LocalAuth auth, LocalHandler handler, LocalScope scope = LocalScope::kNone);
 
   /// Whether the operation has a handler; without one it is answered "not offered".
   bool Handles(const OperationInfo& operation) const;
