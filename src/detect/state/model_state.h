@@ -1,6 +1,8 @@
 // What one ML behavior keeps of one thing; part of the stored format.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "fleetward/detect/ml.h"
@@ -12,14 +14,30 @@ struct ModelVerdict {
   float score = 0;
   std::uint8_t reason = 0;
   std::uint8_t above = 0;
-  std::uint16_t reserved = 0;
+  std::uint8_t evidence_above = 0;   // a bit each
+  std::uint8_t reserved = 0;
+  std::array<float, 4> evidence{};
   double expected = 0, low = 0, high = 0;
 
   static ModelVerdict Of(const ml::Verdict& v) {
-    return {v.score, static_cast<std::uint8_t>(v.reason), v.above, 0, v.expected, v.expected_low, v.expected_high};
+    ModelVerdict kept{v.score, static_cast<std::uint8_t>(v.reason), v.above, 0, 0, v.evidence,
+                      v.expected, v.expected_low, v.expected_high};
+    for (std::size_t i = 0; i < v.evidence_above.size(); ++i) {
+      kept.evidence_above = static_cast<std::uint8_t>(kept.evidence_above | (v.evidence_above[i] ? 1U << i : 0U));
+    }
+    return kept;
   }
   ml::Verdict Get() const {
-    return {score, static_cast<ml::Reason>(reason), above != 0, expected, low, high};
+    ml::Verdict v;
+    v.score = score;
+    v.evidence = evidence;
+    for (std::size_t i = 0; i < v.evidence_above.size(); ++i) v.evidence_above[i] = (evidence_above >> i & 1) != 0;
+    v.reason = static_cast<ml::Reason>(reason);
+    v.above = above != 0;
+    v.expected = expected;
+    v.expected_low = low;
+    v.expected_high = high;
+    return v;
   }
 };
 
@@ -34,6 +52,6 @@ struct ModelState {
   std::uint32_t seen_s = 0;        // when the last value came
   std::uint32_t flags = 0;
 };
-static_assert(sizeof(ModelState) == ml::kSeriesBytes + 80);
+static_assert(sizeof(ModelState) == ml::kSeriesBytes + 112);
 
 }  // namespace fleetward::detect

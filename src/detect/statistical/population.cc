@@ -53,16 +53,16 @@ void ModelPart::Merge(const ModelPart& other) {
 }
 
 void ModelPart::Save(ByteWriter& out) const {
-  out.Varint(cohort.members);
-  for (std::uint32_t bin : cohort.bins) out.Varint(bin);
+  for (std::uint32_t v : {cohort.members, cohort.above, cohort.below}) out.Varint(v);
+  for (std::uint32_t bin : cohort.deviations) out.Varint(bin);
   for (std::uint64_t v : {series, active, expired, hundredths}) out.Varint(v);
   out.SignedVarint(started_s);
   out.SignedVarint(refreshed_s);
 }
 
 bool ModelPart::Load(ByteReader& in) {
-  cohort.members = static_cast<std::uint32_t>(in.Varint());
-  for (std::uint32_t& bin : cohort.bins) bin = static_cast<std::uint32_t>(in.Varint());
+  for (std::uint32_t* v : {&cohort.members, &cohort.above, &cohort.below}) *v = static_cast<std::uint32_t>(in.Varint());
+  for (std::uint32_t& bin : cohort.deviations) bin = static_cast<std::uint32_t>(in.Varint());
   for (std::uint64_t* v : {&series, &active, &expired, &hundredths}) *v = in.Varint();
   started_s = in.SignedVarint();
   refreshed_s = in.SignedVarint();
@@ -83,8 +83,8 @@ void Population::Save(ByteWriter& out) const {
   threshold.Save(out);
   open_digest.Save(out);
   out.SignedVarint(peers.end_s);
-  for (float share : peers.recent) out.F64(share);
-  out.F64(peers.members);
+  for (float share : {peers.members, peers.above, peers.below}) out.F64(share);
+  for (float share : peers.deviations) out.F64(share);
   models.Save(out);
   out.Varint(closed.size());
   for (const auto& [end_ms, part] : closed) {
@@ -99,8 +99,8 @@ bool Population::Load(ByteReader& in) {
   if (!known) threshold_end_ms = kNever;
   if (!threshold.Load(in) || !open_digest.Load(in)) return false;
   peers.end_s = in.SignedVarint();
-  for (float& share : peers.recent) share = static_cast<float>(in.F64());
-  peers.members = static_cast<float>(in.F64());
+  for (float* share : {&peers.members, &peers.above, &peers.below}) *share = static_cast<float>(in.F64());
+  for (float& share : peers.deviations) share = static_cast<float>(in.F64());
   if (!models.Load(in)) return false;
   closed.clear();
   for (std::uint64_t n = in.Varint(); n > 0 && in.ok(); --n) {
