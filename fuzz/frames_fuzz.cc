@@ -16,6 +16,16 @@ void DecodeBody(const RawFrame& frame) {
     case FrameType::kDisconnected: (void)DecodeDisconnected(frame.body); break;
     case FrameType::kRefused: (void)DecodeRefused(frame.body); break;
     case FrameType::kApplied: (void)DecodeApplied(frame.body); break;
+    case FrameType::kUnregistered: (void)DecodeUnregistered(frame.body); break;
+    case FrameType::kDone: (void)DecodeDone(frame.body); break;
+    case FrameType::kRetained: {
+      auto retained = DecodeRetained(frame.body);
+      while (retained.ok()) {
+        auto entry = NextRetained(*retained);
+        if (!entry.ok() || !entry->has_value()) break;
+      }
+      break;
+    }
     case FrameType::kWelcome: (void)DecodeWelcome(frame.body); break;
     case FrameType::kAck: (void)DecodeAck(frame.body); break;
     case FrameType::kReport: {

@@ -104,6 +104,33 @@ fetch::FetchRules FetchRulesOf(const config::ServerOptions& options) {
   return rules;
 }
 
+api::DataPlane MakeDataPlane(ingest::Pipeline& pipeline) {
+  api::DataPlane plane;
+  auto summary = [](ingest::RetainedSummary& entry) {
+    return api::RetainedSummary{std::move(entry.topic), entry.modified_ms, entry.payload_bytes, entry.qos};
+  };
+  using Message = std::optional<std::pair<api::RetainedSummary, std::string>>;
+  plane.publish = [&](const std::string& topic, std::string_view payload, int qos, bool retain) {
+    return pipeline.Publish(topic, payload, qos, retain);
+  };
+  plane.retained = [&pipeline, summary](const std::string& topic) -> Result<Message> {
+    FW_ASSIGN(auto found, pipeline.Retained(topic));
+    if (!found) return Message();
+    return Message(std::in_place, summary(found->summary), std::move(found->payload));
+  };
+  plane.list_retained = [&pipeline, summary](const std::string& after,
+                                             std::size_t limit) -> Result<std::vector<api::RetainedSummary>> {
+    FW_ASSIGN(auto entries, pipeline.ListRetained(after, limit));
+    std::vector<api::RetainedSummary> listed;
+    for (auto& entry : entries) listed.push_back(summary(entry));
+    return listed;
+  };
+  plane.delete_connection = [&](const std::string& client_id, bool clean_session, bool send_will) {
+    return pipeline.DeleteConnection(client_id, clean_session, send_will);
+  };
+  return plane;
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -245,7 +272,8 @@ class Server::Impl {
     options.retention.event_days = static_cast<int>(options_.telemetry_violation_days);
     options.retention.connection_days = static_cast<int>(options_.telemetry_connection_days);
     ingest::Pipeline::Parts parts{directory_.get(), publisher_.get(), topics_.get(),
-                                  verifications_.get(), &clock_, &counters_, &observer_};
+                                  verifications_.get(), &clock_, &counters_, &observer_,
+                                  &registry_->certificates, options_.account_id, store_.get()};
     FW_ASSIGN(pipeline_, ingest::Pipeline::Open(std::move(options), parts));
     publisher_->SetBarrier(pipeline_.get());
     feed_ = std::make_unique<ingest::ConfigFeed>(
@@ -309,8 +337,7 @@ class Server::Impl {
                                             }});
     RegisterAccessApi(*router_, *keys_, *operator_log_);
     api::RegisterSnsHandlers(*router_, *topics_);
-    api::RegisterIotDataHandlers(*router_, [this](const std::string& topic, std::string_view payload, int qos,
-                                                  bool retain) { return pipeline_->Publish(topic, payload, qos, retain); });
+    api::RegisterIotDataHandlers(*router_, MakeDataPlane(*pipeline_));
     FW_ASSIGN(auto names, crypto::ServerNames(options_.tls_hostnames));
     FW_ASSIGN(auto identity, crypto::EnsureServerCertificate(folder_.root(), *ca_, names, clock_.Now()));
     http::ServerOptions api;

@@ -9,6 +9,7 @@ namespace {
 
 // A command stays far below the broker's largest packet.
 constexpr std::size_t kAnswersBytes = 64 << 10;
+constexpr auto kRetainedWait = std::chrono::seconds(1);
 // What waits while the broker is away; devices ask again for the answers that are dropped, the oldest.
 constexpr std::size_t kHeldCommands = 16;
 
@@ -40,19 +41,28 @@ void ControlLink::Stop() {
   }
 }
 
+Result<std::string> ControlLink::Secret() const {
+  FW_ASSIGN(std::string secret, ReadFile(options_.secret_file, 4096));
+  while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
+  return secret;
+}
+
+mqtt::ClientOptions ControlLink::LinkOptions(const std::string& client_id, const std::string& secret) const {
+  mqtt::ClientOptions options;
+  options.unix_socket = options_.socket;
+  options.client_id = client_id;
+  options.username = "fleetward";
+  options.password = secret;
+  options.keep_alive_seconds = 30;
+  return options;
+}
+
 // The client is made once: threads that Send never see it change.
 Status ControlLink::Open() {
   if (!client_) {
-    FW_ASSIGN(std::string secret, ReadFile(options_.secret_file, 4096));
-    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-    mqtt::ClientOptions options;
-    options.unix_socket = options_.socket;
+    FW_ASSIGN(std::string secret, Secret());
     // No device can have such a name.
-    options.client_id = "$fleetward-server";
-    options.username = "fleetward";
-    options.password = secret;
-    options.keep_alive_seconds = 30;
-    FW_ASSIGN(client_, mqtt::Client::Create(std::move(options), *this));
+    FW_ASSIGN(client_, mqtt::Client::Create(LinkOptions("$fleetward-server", secret), *this));
     client_->StartThread();
   }
   return client_->Connect();
@@ -129,6 +139,56 @@ Status ControlLink::Publish(const std::string& topic, std::string_view payload, 
   if (!connected()) return Error(Code::kUnavailable, "no broker is connected");
   auto sent = client_->Publish(topic, payload, qos, retain);
   return sent.ok() ? Status() : Status(std::move(sent).error());
+}
+
+Result<std::optional<mqtt::Message>> ControlLink::FetchRetained(const std::string& topic) {
+  if (!connected()) return Error(Code::kUnavailable, "no broker is connected");
+  std::unique_lock lock(retained_mutex_);
+  Wanted& wanted = wanted_[topic];
+  ++wanted.waiting;
+  wanted.message.reset();  // what came for somebody before may be older
+  lock.unlock();
+  auto sent = client_->Subscribe(topic, 1);
+  lock.lock();
+  std::optional<mqtt::Message> message;
+  if (sent.ok()) {
+    retained_came_.wait_for(lock, kRetainedWait, [&] { return wanted.message.has_value(); });
+    message = wanted.message;
+  }
+  bool last = --wanted.waiting == 0;
+  if (last) wanted_.erase(topic);
+  lock.unlock();
+  if (!sent.ok()) return std::move(sent).error();
+  if (last) (void)client_->Unsubscribe(topic);
+  return message;
+}
+
+void ControlLink::OnMessage(const mqtt::Message& message) {
+  if (!message.retain) return;  // published just now, to the subscription of a fetch
+  std::lock_guard lock(retained_mutex_);
+  auto wanted = wanted_.find(message.topic);
+  if (wanted == wanted_.end()) return;
+  wanted->second.message = message;
+  retained_came_.notify_all();
+}
+
+Status ControlLink::EndSession(const std::string& client_id) {
+  struct Ends final : mqtt::Handler {
+    bool over = false, connected = false;
+    void OnConnect(int code) override { connected = code == 0; }
+    void OnDisconnect(const std::string&) override { over = true; }
+    void OnMessage(const mqtt::Message&) override {}
+    void OnPublished(int) override {}
+    void OnSubscribed(int, int) override {}
+  } ends;
+  FW_ASSIGN(std::string secret, Secret());
+  FW_ASSIGN(auto client, mqtt::Client::Create(LinkOptions(client_id, secret), ends));
+  FW_TRY(client->Connect());
+  for (int i = 0; i < 200 && !ends.connected && !ends.over; ++i) client->Poll(10);
+  if (!ends.connected) return Error(Code::kUnavailable, "the broker did not let go of the session");
+  client->Disconnect();
+  for (int i = 0; i < 100 && !ends.over; ++i) client->Poll(10);
+  return {};
 }
 
 bool ControlLink::Command(std::string_view payload) {

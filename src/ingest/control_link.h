@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -35,6 +37,10 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   void Flush() override;
   /// A message of the data plane. Errors: kUnavailable.
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
+  /// What the broker retains on a topic, or nothing. Waits a second at most. Errors: kUnavailable.
+  Result<std::optional<mqtt::Message>> FetchRetained(const std::string& topic);
+  /// Ends a client's session at the broker by taking it over with a clean one. Errors: kUnavailable.
+  Status EndSession(const std::string& client_id);
   /// Publishes an EdgeCommand. False when the broker is away.
   bool Command(std::string_view payload);
   bool connected() const { return connected_.load(std::memory_order_acquire); }
@@ -51,7 +57,9 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   void FlushAnswers();
   void OnConnect(int return_code) override;
   void OnDisconnect(const std::string& reason) override;
-  void OnMessage(const mqtt::Message&) override {}
+  void OnMessage(const mqtt::Message& message) override;
+  mqtt::ClientOptions LinkOptions(const std::string& client_id, const std::string& secret) const;
+  Result<std::string> Secret() const;
   void OnPublished(int) override {}
   void OnSubscribed(int, int) override {}
 
@@ -63,6 +71,13 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   std::atomic<bool> connected_{false};
   std::mutex answers_mutex_;
   std::deque<Answers> answers_;  // wait for Flush and a connection, oldest first
+  struct Wanted {
+    std::size_t waiting = 0;
+    std::optional<mqtt::Message> message;
+  };
+  std::mutex retained_mutex_;
+  std::condition_variable retained_came_;
+  std::map<std::string, Wanted> wanted_;  // retained messages that are being fetched, by topic
   std::mutex mutex_;
   std::condition_variable wake_;
   bool down_ = true;

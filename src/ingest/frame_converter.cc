@@ -46,10 +46,11 @@ bool IsThingName(std::string_view name) {
 }  // namespace
 
 FrameConverter::FrameConverter(const registry::Directory& directory, AnswerSink& answers, FaultBook& faults,
-                               CounterRegistry& counters)
+                               Listeners listeners, CounterRegistry& counters)
     : directory_(directory),
       answers_(answers),
       faults_(faults),
+      listeners_(std::move(listeners)),
       malformed_(counters.AddCounter("fleetward_reports_malformed_total", "Reports refused as malformed.")),
       dropped_reports_(counters.AddCounter("fleetward_edge_dropped_reports_total",
                                            "Reports that the broker's buffer could not keep.")),
@@ -74,6 +75,9 @@ Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const E
     case report::FrameType::kDropped: done = OnDropped(frame.body, emit); break;
     case report::FrameType::kClock: done = OnClock(frame.body, emit, news); break;
     case report::FrameType::kApplied: done = OnApplied(frame.body, news); break;
+    case report::FrameType::kUnregistered: done = OnUnregistered(frame.body); break;
+    case report::FrameType::kRetained: done = OnRetained(frame.body); break;
+    case report::FrameType::kDone: done = OnDone(frame.body); break;
     default: break;  // a later protocol's frame: passed over
   }
   if (!done.ok()) return std::move(done).error();
@@ -206,6 +210,12 @@ Status FrameConverter::OnRefused(std::string_view body, const Emit& emit) {
   FW_ASSIGN(report::RefusedFrame frame, report::DecodeRefused(body));
   auto reason = static_cast<std::size_t>(frame.reason);
   if (reason < refusals_.size()) refusals_[reason]->Add(frame.count);
+  if (frame.reason == report::RefusalReason::kWithoutCa || frame.reason == report::RefusalReason::kUntrusted) {
+    log::Info("certificate-refused", {{"certificate", HexEncode(frame.fingerprint)},
+                                      {"reason", report::RefusalReasonName(frame.reason)}, {"why", frame.topic},
+                                      {"address", frame.source_ip}});
+    frame.topic = {};
+  }
   ConnectionRecord record;
   registry::ResolvedThing thing;
   if (!frame.client_id.empty()) {
@@ -261,6 +271,27 @@ Status FrameConverter::OnApplied(std::string_view body, FrameNews& news) {
   } else {
     news.reload = true;
   }
+  return {};
+}
+
+Status FrameConverter::OnUnregistered(std::string_view body) {
+  FW_ASSIGN(report::UnregisteredFrame frame, report::DecodeUnregistered(body));
+  if (listeners_.unregistered) listeners_.unregistered(frame);
+  return {};
+}
+
+Status FrameConverter::OnRetained(std::string_view body) {
+  FW_ASSIGN(report::RetainedFrame frame, report::DecodeRetained(body));
+  for (;;) {
+    FW_ASSIGN(auto entry, report::NextRetained(frame));
+    if (!entry) return {};
+    if (listeners_.retained) listeners_.retained(*entry);
+  }
+}
+
+Status FrameConverter::OnDone(std::string_view body) {
+  FW_ASSIGN(report::DoneFrame frame, report::DecodeDone(body));
+  if (listeners_.done) listeners_.done(frame);
   return {};
 }
 

@@ -31,7 +31,14 @@ class FrameConverter {
  public:
   using Emit = std::function<void(const Record&)>;
 
-  FrameConverter(const registry::Directory& directory, AnswerSink& answers, FaultBook& faults,
+  /// What is no record; none may block, any may be null.
+  struct Listeners {
+    std::function<void(const report::UnregisteredFrame&)> unregistered;
+    std::function<void(const report::RetainedEntry&)> retained;
+    std::function<void(const report::DoneFrame&)> done;
+  };
+
+  FrameConverter(const registry::Directory& directory, AnswerSink& answers, FaultBook& faults, Listeners listeners,
                  CounterRegistry& counters);
 
   /// Emits the records of one frame. Errors: kCorrupt (the edge does not speak our protocol).
@@ -46,11 +53,15 @@ class FrameConverter {
   Status OnDropped(std::string_view body, const Emit& emit);
   Status OnClock(std::string_view body, const Emit& emit, FrameNews& news);
   Status OnApplied(std::string_view body, FrameNews& news);
+  Status OnUnregistered(std::string_view body);
+  Status OnRetained(std::string_view body);
+  Status OnDone(std::string_view body);
   void Reject(const report::ReportFrame& frame, std::string_view reason);
 
   const registry::Directory& directory_;
   AnswerSink& answers_;
   FaultBook& faults_;
+  Listeners listeners_;
   report::ReportDecoder decoder_;
   report::MetricReport report_;  // reused
   std::string body_;             // reused
@@ -58,7 +69,7 @@ class FrameConverter {
   Counter& malformed_;
   Counter& dropped_reports_;
   Counter& dropped_counters_;
-  std::array<Counter*, static_cast<std::size_t>(report::RefusalReason::kDenied) + 1> refusals_{};
+  std::array<Counter*, static_cast<std::size_t>(report::kLastRefusalReason) + 1> refusals_{};
 };
 
 }  // namespace fleetward::ingest

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "command_book.h"
 #include "control_link.h"
 #include "edge_loop.h"
 #include "fault_book.h"
@@ -15,7 +16,9 @@
 #include "fleetward/base/thread.h"
 #include "fleetward/report/edge_command.h"
 #include "frame_converter.h"
+#include "just_in_time.h"
 #include "replay.h"
+#include "retained_index.h"
 #include "shard.h"
 
 namespace fleetward::ingest {
@@ -26,6 +29,7 @@ constexpr auto kFlushInterval = std::chrono::minutes(10);
 // A log larger than this makes the shards checkpoint at once, so that it can be trimmed.
 constexpr std::uint64_t kMaxLogBytes = 256 << 20;
 constexpr std::uint64_t kMaxLogShare = 4;  // of the file system: one over this
+constexpr auto kCommandWait = std::chrono::seconds(5);
 constexpr auto kExpireInterval = std::chrono::hours(1);
 
 }  // namespace
@@ -65,7 +69,8 @@ class Pipeline::Impl {
     listen.path = options_.ingest_socket;
     listen.allowed_uids = options_.allowed_uids;
     FW_ASSIGN(listener_, bus::FrameListener::Open(std::move(listen)));
-    converter_ = std::make_unique<FrameConverter>(*parts_.directory, *control_, faults_, *parts_.counters);
+    converter_ = std::make_unique<FrameConverter>(*parts_.directory, *control_, faults_, MakeListeners(),
+                                                  *parts_.counters);
     EdgeLoop::Callbacks callbacks;
     callbacks.deliver = [this](std::shared_ptr<const LogBatch> batch) {
       for (auto& shard : shards_) shard->Post(batch);
@@ -87,7 +92,7 @@ class Pipeline::Impl {
     control_->Start();
     if (parts_.publisher != nullptr) {
       parts_.publisher->SetSink([this](std::uint64_t, const std::string& delta) {
-        control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kDelta, delta, {}, true, {}}));
+        control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kDelta, delta, {}, true, {}, 0}));
       });
     }
     maintenance_ = std::thread([this] {
@@ -107,6 +112,8 @@ class Pipeline::Impl {
     }
     if (maintenance_.joinable()) maintenance_.join();
     if (loop_) loop_->Stop();
+    just_in_time_.reset();
+    retained_.reset();
     for (auto& shard : shards_) shard->Stop();
     if (control_) control_->Stop();
     if (blocks_) {
@@ -180,11 +187,30 @@ class Pipeline::Impl {
   std::vector<std::unique_ptr<Shard>> shards_;
   FaultBook faults_;
   std::unique_ptr<bus::FrameListener> listener_;
+  std::unique_ptr<JustInTime> just_in_time_;
+  std::unique_ptr<RetainedIndex> retained_;
+  CommandBook commands_;
   std::unique_ptr<FrameConverter> converter_;
   std::unique_ptr<EdgeLoop> loop_;
   std::unique_ptr<telemetry::Query> query_;
 
  private:
+  FrameConverter::Listeners MakeListeners() {
+    FrameConverter::Listeners listeners;
+    if (parts_.certificates != nullptr) {
+      just_in_time_ = std::make_unique<JustInTime>(*parts_.certificates, parts_.account, *control_, *parts_.clock);
+      listeners.unregistered = [this](const report::UnregisteredFrame& frame) { just_in_time_->Offer(frame.der); };
+    }
+    if (parts_.control_store != nullptr) {
+      retained_ = std::make_unique<RetainedIndex>(*parts_.control_store);
+      listeners.retained = [this](const report::RetainedEntry& entry) {
+        retained_->Note({std::string(entry.topic), entry.time_ms, entry.payload_bytes, entry.qos});
+      };
+    }
+    listeners.done = [this](const report::DoneFrame& frame) { commands_.Done(frame); };
+    return listeners;
+  }
+
   void MakeShards() {
     for (std::uint32_t i = 0; i < options_.shards; ++i) {
       ShardOptions shard;
@@ -291,7 +317,7 @@ class Pipeline::Impl {
       log::Warning("policy-snapshot-unwritten", {{"error", version.error().ToString()}});
       return;
     }
-    control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kLoadSnapshot, {}, {}, true, {}}));
+    control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kLoadSnapshot, {}, {}, true, {}, 0}));
   }
 
   std::int64_t watermark_ms_ = 0;
@@ -329,8 +355,38 @@ Status Pipeline::DisconnectClient(std::string_view client_id, bool send_will) {
   return Error(Code::kUnavailable, "no broker is connected");
 }
 
+Result<bool> Pipeline::DeleteConnection(const std::string& client_id, bool clean_session, bool send_will) {
+  report::EdgeCommand command;
+  command.kind = report::EdgeCommandKind::kDeleteConnection;
+  command.client_id = client_id;
+  command.send_will = send_will;
+  command.request = impl_->commands_.Open();
+  if (!impl_->control_->Command(report::EncodeEdgeCommand(command))) {
+    impl_->commands_.Forget(command.request);
+    return Error(Code::kUnavailable, "no broker is connected");
+  }
+  auto found = impl_->commands_.Wait(command.request, kCommandWait);
+  if (!found) return Error(Code::kUnavailable, "the broker did not answer");
+  if (*found && clean_session) FW_TRY(impl_->control_->EndSession(client_id));
+  return *found;
+}
+
 Status Pipeline::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
-  return impl_->control_->Publish(topic, payload, qos, retain);
+  FW_TRY(impl_->control_->Publish(topic, payload, qos, retain));
+  if (!retain || !impl_->retained_) return {};
+  return impl_->retained_->Put({topic, ToMillis(impl_->parts_.clock->Now()), payload.size(), qos});
+}
+
+Result<std::optional<RetainedMessage>> Pipeline::Retained(const std::string& topic) {
+  FW_ASSIGN(auto summary, impl_->retained_->Find(topic));
+  if (!summary) return std::optional<RetainedMessage>();
+  FW_ASSIGN(auto message, impl_->control_->FetchRetained(topic));
+  if (!message) return std::optional<RetainedMessage>();  // the broker lost or replaced it meanwhile
+  return std::optional(RetainedMessage{std::move(*summary), std::move(message->payload)});
+}
+
+Result<std::vector<RetainedSummary>> Pipeline::ListRetained(const std::string& after, std::size_t limit) const {
+  return impl_->retained_->List(after, limit);
 }
 
 std::vector<detect::TrainingSummary> Pipeline::TrainingSummaries() const {

@@ -62,6 +62,7 @@ class Client::Impl {
   void Disconnect();
   Result<int> Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
   Result<int> Subscribe(const std::string& filter, int qos);
+  Status Unsubscribe(const std::string& filter);
   bool connected() const { return connected_.load(); }
   int socket() const {
     std::lock_guard lock(mutex_);
@@ -284,6 +285,17 @@ Result<int> Client::Impl::Subscribe(const std::string& filter, int qos) {
   return mid;
 }
 
+Status Client::Impl::Unsubscribe(const std::string& filter) {
+  int rc;
+  {
+    std::lock_guard lock(mutex_);
+    if (!active_) return Error(Code::kUnavailable, "unsubscribing: not connected");
+    rc = mosquitto_unsubscribe(handle_, nullptr, filter.c_str());
+  }
+  Wake();
+  return rc == MOSQ_ERR_SUCCESS ? Status() : MosquittoError(rc, "unsubscribing from " + filter);
+}
+
 // Why poll(2) called the socket broken. Mutex held.
 std::string Client::Impl::SocketFault() const {
   int error = 0;
@@ -365,6 +377,7 @@ Result<int> Client::Publish(const std::string& topic, std::string_view payload, 
   return impl_->Publish(topic, payload, qos, retain);
 }
 Result<int> Client::Subscribe(const std::string& filter, int qos) { return impl_->Subscribe(filter, qos); }
+Status Client::Unsubscribe(const std::string& filter) { return impl_->Unsubscribe(filter); }
 bool Client::connected() const { return impl_->connected(); }
 int Client::socket() const { return impl_->socket(); }
 bool Client::WantsWrite() const { return impl_->WantsWrite(); }

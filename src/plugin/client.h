@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "counts.h"
+#include "fleetward/base/id128.h"
 #include "fleetward/policy/device_session.h"
 #include "rate_limit.h"
 #include "report_topic.h"
@@ -83,6 +84,7 @@ struct alignas(64) Client {
   std::uint64_t unread_bytes = 0;           // delivered since its socket was last seen to take more
   std::uint64_t connection = 0;
   std::uint64_t version_number = 0;
+  Id128 session;             // of this connection, in lifecycle events
   std::int64_t forget_ms = 0;  // event time at which an offline session is forgotten
   Timestamp certificate_end{};
   std::uint64_t seen_generation = 0;        // last publish counted as received

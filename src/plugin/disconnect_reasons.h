@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "fleetward/base/id128.h"
 #include "fleetward/base/file.h"
 #include "fleetward/base/result.h"
 #include "fleetward/report/frames.h"
@@ -26,6 +27,7 @@ struct Ended {
   std::string client_id;
   std::string fingerprint;
   std::string source_ip;
+  Id128 session;
 };
 
 class DisconnectReasons {

@@ -33,7 +33,8 @@ Edge::Edge(Options options, std::string control_secret, Id128 start, const Clock
       sender_(LinkOf(options_, start)),
       cache_(kDecisions, Id128::Random().low),
       snapshot_(options_.snapshot_file),
-      uses_(options_) {
+      uses_(options_),
+      lifecycle_([this](const std::string& topic, std::string_view payload) { broker_.Publish(topic, payload); }) {
   OpenBucket(clock_.NowMs());
 }
 
@@ -56,15 +57,33 @@ void Edge::OnControl(const void* client, std::string_view payload) {
     case report::EdgeCommandKind::kLoadSnapshot: Loaded(snapshot_.Load(policies_)); break;
     case report::EdgeCommandKind::kDelta: ApplyDelta(command->delta); break;
     case report::EdgeCommandKind::kPublish: return PublishAll(command->messages);
-    case report::EdgeCommandKind::kDisconnectClient: {
-      auto it = online_.find(command->client_id);
-      if (it == online_.end() || it->second->control) break;
-      it->second->reason = report::DisconnectReason::kApiInitiated;
-      broker_.Kick(std::string(command->client_id), command->send_will);
+    case report::EdgeCommandKind::kDisconnectClient: DisconnectClient(command->client_id, command->send_will); break;
+    case report::EdgeCommandKind::kDeleteConnection: {
+      report::DoneFrame done;
+      done.request = command->request;
+      done.found = DisconnectClient(command->client_id, command->send_will) || HasSession(command->client_id);
+      sender_.Add(done);
       break;
     }
   }
   sender_.Pump(clock_.MonotonicMs(), clock_.NowMs());
+}
+
+bool Edge::DisconnectClient(std::string_view client_id, bool send_will) {
+  auto it = online_.find(client_id);
+  if (it == online_.end() || it->second->control) return false;
+  it->second->reason = report::DisconnectReason::kApiInitiated;
+  broker_.Kick(std::string(client_id), send_will);
+  return true;
+}
+
+/// Rare, so the sessions are looked through. One that the broker restored from disk is not known here.
+bool Edge::HasSession(std::string_view client_id) const {
+  bool found = false;
+  clients_.ForEach([&](const Client& client) {
+    found = found || (!client.online && !client.clean_session && client.id == client_id);
+  });
+  return found;
 }
 
 void Edge::PublishAll(std::string_view messages) {
@@ -186,6 +205,7 @@ void Edge::EmitEnded(const Ended& ended) {
   frame.fingerprint = ended.fingerprint;
   frame.source_ip = ended.source_ip;
   sender_.Add(frame);
+  lifecycle_.Disconnected(ended);
 }
 
 }  // namespace fleetward::plugin

@@ -21,12 +21,15 @@
 #include "event_clock.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/bus/frame_sender.h"
+#include "fleetward/crypto/peer_verifier.h"
 #include "fleetward/policy/decision_cache.h"
 #include "fleetward/policy/snapshot_state.h"
 #include "fleetward/report/edge_command.h"
+#include "lifecycle.h"
 #include "options.h"
 #include "record_batches.h"
 #include "refusals.h"
+#include "retained.h"
 #include "snapshot_file.h"
 
 namespace fleetward::plugin {
@@ -41,6 +44,8 @@ class Broker {
   /// False when the socket of this client is full: the broker keeps what was sent to it, without a bound in bytes.
   virtual bool TakesMore(const void* client) = 0;
   virtual void Log(std::string_view line) = 0;
+  /// The certificate of a client that is just connecting, DER; empty if there is none.
+  virtual std::string CertificateOf(const void* client) = 0;
 };
 
 enum class Verdict {
@@ -67,13 +72,19 @@ class Edge {
   /// Opens sockets and loads the snapshot if there is one. Error: kIo.
   Status Start();
 
+  /// A TLS handshake asks, before its certificate's chain is looked at.
+  crypto::PeerStanding StandingOf(const policy::Fingerprint& fingerprint) const;
+  /// That handshake fails; the broker's DISCONNECT of a nameless client follows, which knows the address.
+  void OnHandshakeRefused(const policy::Fingerprint& fingerprint, crypto::PeerStanding standing, std::string_view why);
   Verdict OnConnect(const ConnectRequest& request);
   Verdict OnPublish(const void* client, std::string_view topic, std::string_view payload, int qos, bool retain);
   /// `sub_count`: subscriptions the client has already.
   Verdict OnSubscribe(const void* client, std::string_view filter, std::uint64_t sub_count);
   /// `topic_pointer`: where the broker holds the message's topic; the same for all READs of one message (trap 2).
+  /// `retain`: the message was published so.
   Verdict OnReceive(const void* client, std::string_view topic, const void* topic_pointer,
-                    std::string_view payload = {});
+                    std::string_view payload = {}, bool retain = false);
+  void OnUnsubscribe(const void* client, std::string_view filter);
   /// `client_id` is null for connections that never were sessions (trap 5).
   void OnDisconnect(const void* client, const char* client_id, std::string_view address, bool had_certificate);
   void OnControl(const void* client, std::string_view payload);
@@ -90,6 +101,7 @@ class Edge {
   // connections (edge_connect.cc)
   Verdict ConnectControl(const ConnectRequest& request);
   Verdict Refuse(const ConnectRequest& request, report::RefusalReason reason);
+  void OfferForRegistration(const ConnectRequest& request);
   void Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSession> rights);
   void EndOnline(Client& client);
   void Forget(const void* key);
@@ -119,6 +131,9 @@ class Edge {
   void CloseRecord(Client& client);
   void Loaded(const Status& status);
   void PublishAll(std::string_view messages);
+  bool DisconnectClient(std::string_view client_id, bool send_will);
+  bool HasSession(std::string_view client_id) const;
+  void NoteRetained(std::string_view topic, std::string_view payload, int qos, std::int64_t now);
   void ApplyDelta(std::string_view delta);
   void Recheck();
   void KickAll(const std::vector<const void*>& keys);
@@ -137,6 +152,8 @@ class Edge {
   CertificateUses uses_;
   Refusals refusals_;
   DisconnectReasons reasons_;
+  Lifecycle lifecycle_;
+  RetainedMessages retained_;
 
   ClientTable clients_;
   std::unordered_map<std::string_view, Client*> online_;  // by client id; views into the clients
@@ -151,6 +168,14 @@ class Edge {
     std::int64_t offline_since_ms = -1;
   };
   std::unordered_map<std::string, Versions> versions_;
+
+  struct FailedHandshake {
+    policy::Fingerprint fingerprint{};
+    crypto::PeerStanding standing = crypto::PeerStanding::kUnknown;
+    std::string why;
+  };
+  std::optional<FailedHandshake> failed_handshake_;  // its DISCONNECT is the next of a nameless client
+  std::uint32_t offered_ = 0;                        // certificates sent to the server this second
 
   bool rechecking_ = false;
   std::uint64_t publish_generation_ = 1;

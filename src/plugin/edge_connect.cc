@@ -1,4 +1,6 @@
 // Connections: admitting, refusing, taking over, ending.
+#include <utility>
+
 #include "edge.h"
 #include "fleetward/crypto/digest.h"
 
@@ -6,6 +8,7 @@ namespace fleetward::plugin {
 namespace {
 
 constexpr std::size_t kMaxVersions = 200000;
+constexpr std::uint32_t kMaxOffersPerSecond = 50;
 constexpr std::int64_t kVersionMemoryMs = 3600 * 1000;  // core.md §7: about an hour offline
 
 report::RefusalReason ReasonOf(policy::Refusal refusal) {
@@ -38,7 +41,10 @@ Verdict Edge::OnConnect(const ConnectRequest& request) {
   policy::ConnectFacts facts;
   facts.persistent = !request.clean_session;
   policy::Refusal refusal = rights->CanConnect(facts, Now());
-  if (refusal != policy::Refusal::kNone) return Refuse(request, ReasonOf(refusal));
+  if (refusal != policy::Refusal::kNone) {
+    OfferForRegistration(request);
+    return Refuse(request, ReasonOf(refusal));
+  }
   auto live = online_.find(request.client_id);
   bool replaces = live != online_.end() && live->second->fingerprint == *request.certificate;
   if (!uses_.Connect(*request.certificate, request.client_id, !request.clean_session, replaces)) {
@@ -48,9 +54,39 @@ Verdict Edge::OnConnect(const ConnectRequest& request) {
   return Verdict::kAllow;
 }
 
-/// The private listener: a client id that no device can have, and the secret of the start (components.md §2.4).
+crypto::PeerStanding Edge::StandingOf(const policy::Fingerprint& fingerprint) const {
+  auto known = policies_.FindCertificate(fingerprint);
+  if (!known) return crypto::PeerStanding::kUnknown;
+  return known->alone ? crypto::PeerStanding::kAlone : crypto::PeerStanding::kVouched;
+}
+
+void Edge::OnHandshakeRefused(const policy::Fingerprint& fingerprint, crypto::PeerStanding standing,
+                              std::string_view why) {
+  failed_handshake_ = FailedHandshake{fingerprint, standing, std::string(why)};
+}
+
+/// Just-in-time registration is the server's decision: it gets the certificate, at most some each second.
+void Edge::OfferForRegistration(const ConnectRequest& request) {
+  auto known = policies_.FindCertificate(*request.certificate);
+  if (known && known->status != policy::CertificateStatus::kPendingActivation) return;
+  if (offered_ >= kMaxOffersPerSecond) return;
+  std::string der = broker_.CertificateOf(request.client);
+  if (der.empty()) return;
+  ++offered_;
+  report::UnregisteredFrame frame;
+  frame.event_time_ms = clock_.NowMs();
+  frame.fingerprint = {reinterpret_cast<const char*>(request.certificate->data()), request.certificate->size()};
+  frame.client_id = request.client_id.substr(0, 256);
+  frame.source_ip = request.address;
+  frame.der = der;
+  sender_.Add(frame);
+}
+
+/// The private listener: the secret of the start. The server's link has a client id that no device can have; under a
+/// device's it ends that one's session by a clean one.
 Verdict Edge::ConnectControl(const ConnectRequest& request) {
-  if (!request.client_id.starts_with('$') || control_secret_.empty() ||
+  bool clean = request.client_id.starts_with('$') || request.clean_session;
+  if (!clean || control_secret_.empty() ||
       !crypto::ConstantTimeEquals(request.password, control_secret_)) {
     return Refuse(request, report::RefusalReason::kNoCertificate);
   }
@@ -81,6 +117,9 @@ Verdict Edge::Refuse(const ConnectRequest& request, report::RefusalReason reason
   EmitRefused(frame);
   if (request.certificate) {
     refusals_.CountRefusedConnect(request.client_id.substr(0, 256), fingerprint, request.address);
+    if (reason != report::RefusalReason::kClientId) {
+      lifecycle_.ConnectFailed(request.client_id, fingerprint, request.address, frame.event_time_ms);
+    }
   }
   Forget(request.client);
   refused_.insert(request.client);
@@ -104,6 +143,7 @@ void Edge::Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSe
   client->source_ip = std::string(request.address);
   client->connection = next_connection_++;
   client->version_number = NextVersion(client->id);
+  client->session = Id128::Random();
   client->protocol = static_cast<std::uint8_t>(request.protocol);
   client->clean_session = request.clean_session;
   client->rights = std::move(rights);
@@ -121,6 +161,7 @@ void Edge::Admit(const ConnectRequest& request, std::unique_ptr<policy::DeviceSe
   frame.fingerprint = client->FingerprintView();
   frame.source_ip = client->source_ip;
   sender_.Add(frame);
+  lifecycle_.Connected(*client, frame.event_time_ms);
   MarkDirty(*client);
   Watch(*client);
   online_[client->id] = client.get();
@@ -142,6 +183,13 @@ void Edge::OnDisconnect(const void* key, const char* client_id, std::string_view
   frame.event_time_ms = clock_.NowMs();
   frame.reason = had_certificate ? report::RefusalReason::kNoConnect : report::RefusalReason::kNoHandshake;
   frame.source_ip = address;
+  auto failed = std::exchange(failed_handshake_, std::nullopt);
+  if (failed && !had_certificate) {
+    bool alone = failed->standing == crypto::PeerStanding::kAlone;
+    frame.reason = alone ? report::RefusalReason::kWithoutCa : report::RefusalReason::kUntrusted;
+    frame.fingerprint = {reinterpret_cast<const char*>(failed->fingerprint.data()), failed->fingerprint.size()};
+    frame.topic = failed->why;
+  }
   EmitRefused(frame);
 }
 
@@ -167,6 +215,7 @@ void Edge::EndOnline(Client& client) {
   ended.client_id = client.id;
   ended.fingerprint = std::string(client.FingerprintView());
   ended.source_ip = client.source_ip;
+  ended.session = client.session;
   reasons_.Add(std::move(ended), clock_.MonotonicMs(), [this](const Ended& one) { EmitEnded(one); });
 }
 

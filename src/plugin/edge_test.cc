@@ -103,8 +103,10 @@ class EdgeTest : public testing::Test, public Broker {
   }
 
   // Broker
+  std::string CertificateOf(const void*) override { return "a certificate"; }
   void Publish(const std::string& topic, std::string_view payload) override {
-    published_.push_back(topic + "=" + std::string(payload));
+    auto& list = topic.starts_with("$aws/events/") ? events_ : published_;
+    list.push_back(topic + "=" + std::string(payload));
   }
   void Kick(const std::string& client_id, bool) override {
     kicked_.push_back(client_id);
@@ -194,6 +196,17 @@ class EdgeTest : public testing::Test, public Broker {
     } else if (raw.type == FrameType::kRefused) {
       auto frame = report::DecodeRefused(raw.body).value();
       refused_[std::string(report::RefusalReasonName(frame.reason))] += frame.count;
+    } else if (raw.type == FrameType::kUnregistered) {
+      ++offered_;
+    } else if (raw.type == FrameType::kRetained) {
+      auto frame = report::DecodeRetained(raw.body).value();
+      while (auto entry = report::NextRetained(frame).value()) {
+        retained_.push_back(std::string(entry->topic) + " " + std::to_string(entry->payload_bytes) + " " +
+                            std::to_string(entry->qos));
+      }
+    } else if (raw.type == FrameType::kDone) {
+      auto frame = report::DecodeDone(raw.body).value();
+      done_[frame.request] = frame.found;
     } else if (raw.type == FrameType::kClock) {
       steps_ += report::DecodeClock(raw.body).value().step_ms;
       ++clocks_;
@@ -210,7 +223,10 @@ class EdgeTest : public testing::Test, public Broker {
     return policy::EncodeDelta(delta);
   }
 
-  std::vector<std::string> published_;
+  std::vector<std::string> published_, events_;
+  int offered_ = 0;
+  std::vector<std::string> retained_;
+  std::map<std::uint64_t, bool> done_;
   std::string dir_;
   Options options_;
   TestClock clock_;
@@ -310,6 +326,111 @@ TEST_F(EdgeTest, PublishesWhatTheServerHandsOver) {
   ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
   Command(command);
   EXPECT_EQ(published_, (std::vector<std::string>{"a=x", "b=x"}));
+}
+
+TEST_F(EdgeTest, LifecycleEventsTellWhatHappened) {
+  auto took = [this](std::string_view start, std::string_view inside) {
+    if (events_.empty()) return false;
+    std::string event = events_.front();
+    events_.erase(events_.begin());
+    return event.starts_with(start) && event.find(inside) != std::string::npos;
+  };
+  ASSERT_EQ(Connect(1, "device"), Verdict::kAllow);
+  EXPECT_TRUE(took("$aws/events/presence/connected/device={\"clientId\":\"device\",\"timestamp\":1800000000000",
+                   "\"versionNumber\":0"));
+  edge().OnSubscribe(Key(1), "a", 0);
+  edge().OnSubscribe(Key(1), "b/#", 1);
+  edge().OnSubscribe(Key(1), "$aws/events/#", 2);  // refused
+  edge().OnUnsubscribe(Key(1), "a");
+  EXPECT_TRUE(events_.empty());
+  Tick();
+  EXPECT_TRUE(took("$aws/events/subscriptions/subscribed/device=", "\"topics\":[\"a\",\"b/#\"]"));
+  EXPECT_TRUE(took("$aws/events/subscriptions/unsubscribed/device=", "\"topics\":[\"a\"]"));
+  Disconnect(1);
+  Pass(1000);
+  EXPECT_TRUE(took("$aws/events/presence/disconnected/device=", "\"disconnectReason\":\"UNKNOWN\",\"versionNumber\":0"));
+  ASSERT_EQ(Connect(2, "device"), Verdict::kAllow);
+  EXPECT_TRUE(took("$aws/events/presence/connected/device=", "\"versionNumber\":1"));
+  ASSERT_EQ(Connect(3, "stranger", 7), Verdict::kClose);
+  EXPECT_TRUE(took("$aws/events/presence/connect_failed/stranger=", "AUTHORIZATION_FAILED"));
+  ASSERT_EQ(Connect(4, "no/+/topic"), Verdict::kAllow);
+  for (int i = 0; i < 1000; ++i) Connect(1000 + i, "stranger", 7);
+  EXPECT_EQ(events_.size(), Lifecycle::kMaxFailuresPerSecond - 1);
+}
+
+TEST_F(EdgeTest, RetainedMessagesComeToTheirOwnTopicOnly) {
+  ASSERT_EQ(Connect(1, "device"), Verdict::kAllow);
+  auto receives = [this](std::string_view filter, bool retain) {
+    edge().OnSubscribe(Key(1), filter, 0);
+    return edge().OnReceive(Key(1), "a/b", "a/b", "x", retain) == Verdict::kAllow;
+  };
+  EXPECT_TRUE(receives("a/b", true));
+  EXPECT_FALSE(receives("a/#", true));
+  EXPECT_FALSE(receives("a/+", true));
+  EXPECT_FALSE(receives("$share/g/a/b", true));
+  EXPECT_TRUE(receives("a/#", false));
+  // What is published with RETAIN while somebody is subscribed is a message like others.
+  edge().OnSubscribe(Key(1), "a/#", 0);
+  ASSERT_EQ(Publish(1, "a/b", "x", 1, true), Verdict::kAllow);
+  EXPECT_EQ(edge().OnReceive(Key(1), "a/b", "a/b", "x", true), Verdict::kAllow);
+  edge().OnSubscribe(Key(1), "a/#", 0);
+  Tick();
+  EXPECT_EQ(edge().OnReceive(Key(1), "a/b", "a/b", "y", true), Verdict::kAllow);
+  Pass(1000);
+  EXPECT_EQ(retained_, std::vector<std::string>{"a/b 1 1"});
+  ASSERT_EQ(Publish(1, "a/b", "longer", 0, true), Verdict::kAllow);
+  ASSERT_EQ(Publish(1, "a/b", "", 0, true), Verdict::kAllow);
+  Pass(1000);
+  EXPECT_EQ(retained_.back(), "a/b 0 0");
+}
+
+TEST_F(EdgeTest, AnUnregisteredCertificateIsOfferedSomeTimesASecond) {
+  ASSERT_EQ(Connect(1, "device", 7), Verdict::kClose);
+  ASSERT_EQ(Connect(2, "device", 7), Verdict::kClose);
+  Pass(1000);
+  EXPECT_EQ(offered_, 2);
+  EXPECT_EQ(edge().StandingOf(Print(7)), crypto::PeerStanding::kUnknown);
+  EXPECT_EQ(edge().StandingOf(Print(1)), crypto::PeerStanding::kVouched);
+  for (int i = 0; i < 1000; ++i) Connect(1000 + i, "device", 7);
+  Pass(1000);
+  EXPECT_EQ(offered_, 52);
+  WriteSnapshot(2, policy::CertificateStatus::kInactive);
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  Command({});
+  ASSERT_EQ(Connect(3, "device"), Verdict::kClose);
+  Pass(1000);
+  EXPECT_EQ(offered_, 52);  // known, and not waiting
+}
+
+TEST_F(EdgeTest, AFailedHandshakeIsKnownByItsCertificate) {
+  ASSERT_EQ(Connect(1, "device"), Verdict::kAllow);
+  edge().OnHandshakeRefused(Print(8), crypto::PeerStanding::kAlone, "no issuer");
+  edge().OnDisconnect(Key(50), nullptr, "192.0.2.9", false);
+  edge().OnHandshakeRefused(Print(8), crypto::PeerStanding::kUnknown, "no issuer");
+  edge().OnDisconnect(Key(51), nullptr, "192.0.2.9", false);
+  edge().OnDisconnect(Key(52), nullptr, "192.0.2.9", false);
+  Pass(1000);
+  EXPECT_EQ(refused_, (std::map<std::string, std::uint64_t>{
+                          {"CERTIFICATE_WITHOUT_CA", 1}, {"UNTRUSTED_CERTIFICATE", 1}, {"NO_HANDSHAKE", 1}}));
+}
+
+TEST_F(EdgeTest, DeletingAConnectionSaysWhetherThereWasOne) {
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  ASSERT_EQ(Connect(1, "online"), Verdict::kAllow);
+  ASSERT_EQ(Connect(2, "session", 1, false), Verdict::kAllow);
+  Disconnect(2);
+  std::uint64_t request = 0;
+  for (std::string_view id : {"online", "session", "nobody", "$server"}) {
+    report::EdgeCommand command;
+    command.kind = report::EdgeCommandKind::kDeleteConnection;
+    command.client_id = id;
+    command.request = ++request;
+    Command(command);
+  }
+  Pass(1000);
+  EXPECT_EQ(done_, (std::map<std::uint64_t, bool>{{1, true}, {2, true}, {3, false}, {4, false}}));
+  EXPECT_EQ(kicked_, std::vector<std::string>{"online"});
+  EXPECT_EQ(disconnected_.back(), "API_INITIATED_DISCONNECT");
 }
 
 TEST_F(EdgeTest, AnswersWhoseTopicsShareAnAddressCountEach) {

@@ -13,6 +13,9 @@ constexpr std::int64_t kPruneEveryMs = 60 * 1000;
 void Edge::OnTick() {
   ++publish_generation_;
   rechecking_ = false;
+  failed_handshake_.reset();
+  retained_.Closed();
+  if (lifecycle_.HasWaiting()) lifecycle_.EndTurn(clock_.NowMs());
   for (const void* key : std::exchange(ended_, {})) {
     Client* client = Find(key);
     if (client != nullptr && !client->online) Forget(key);
@@ -33,6 +36,7 @@ void Edge::OnTick() {
 }
 
 void Edge::Stop() {
+  retained_.Flush([this](const report::RetainedFrame& frame) { sender_.Add(frame); });
   FlushCounters(false, bucket_stepped_);
   sender_.Pump(clock_.MonotonicMs(), clock_.NowMs());
 }
@@ -44,6 +48,9 @@ void Edge::EverySecond() {
     OpenBucket(clock_.NowMs());
     bucket_stepped_ = true;
   }
+  offered_ = 0;
+  lifecycle_.EverySecond();
+  retained_.Flush([this](const report::RetainedFrame& frame) { sender_.Add(frame); });
   std::int64_t now = clock_.NowMs();
   if (!policies_.loaded() && snapshot_.Load(policies_).ok()) Loaded({});
   EndOverdue(FromMillis(now));

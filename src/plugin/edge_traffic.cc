@@ -54,13 +54,15 @@ bool Edge::ReadsAnswers(Client& client) {
 
 Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_view payload, int qos, bool retain) {
   ++publish_generation_;
+  retained_.Closed();
   Client* client = Find(key);
   if (client == nullptr) return Verdict::kDeny;
   if (client->control) return Verdict::kAllow;
   if (!client->ready()) {
     // A last will: checked, but not a message that the device sent (D41).
-    return client->rights->CanPublish(topic, retain, Now()) == policy::Refusal::kNone ? Verdict::kAllow
-                                                                                     : Verdict::kDeny;
+    if (client->rights->CanPublish(topic, retain, Now()) != policy::Refusal::kNone) return Verdict::kDeny;
+    if (retain) NoteRetained(topic, payload, qos, clock_.NowMs());
+    return Verdict::kAllow;
   }
   std::int64_t monotonic = clock_.MonotonicMs();  // read once: this is the hot path
   std::int64_t now = clock_.EventMs(monotonic);
@@ -82,7 +84,17 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
   }
   client->counts.AddSent(payload.size());
   if (client->last_topic.report) ForwardReport(*client, *client->last_topic.report, payload, now);
+  if (retain) NoteRetained(topic, payload, qos, now);
   return Verdict::kAllow;
+}
+
+void Edge::NoteRetained(std::string_view topic, std::string_view payload, int qos, std::int64_t now) {
+  retained_.Note(topic, payload.size(), qos, now, [this](const report::RetainedFrame& frame) { sender_.Add(frame); });
+}
+
+void Edge::OnUnsubscribe(const void* key, std::string_view filter) {
+  Client* client = Find(key);
+  if (client != nullptr && !client->control && client->ready()) lifecycle_.Unsubscribed(*client, filter);
 }
 
 void Edge::ForwardReport(Client& client, const ReportTopic& topic, std::string_view payload, std::int64_t now) {
@@ -139,6 +151,8 @@ Verdict Edge::OnSubscribe(const void* key, std::string_view filter, std::uint64_
     return client->protocol == 3 ? Verdict::kClose : Verdict::kDeny;
   }
   if (CouldMatchAnswers(policy::StripShare(filter))) uses_.SetReadsAnswers(client->fingerprint);
+  retained_.Opened(key, filter);
+  lifecycle_.Subscribed(*client, filter);
   return Verdict::kAllow;
 }
 
@@ -153,10 +167,11 @@ bool Edge::MayWait(Client& client, std::size_t bytes) {
 }
 
 Verdict Edge::OnReceive(const void* key, std::string_view topic, const void* topic_pointer,
-                        std::string_view payload) {
+                        std::string_view payload, bool retain) {
   Client* client = Find(key);
   // A session that the broker restored from disk: what is queued for it is checked again on its return.
   if (client == nullptr || client->control) return Verdict::kAllow;
+  if (retained_.Withheld(key, topic, retain)) return Verdict::kDeny;
   std::int64_t now = clock_.NowMs();
   if (AskReceive(*client, topic, now) != policy::Refusal::kNone) return Verdict::kDeny;
   if (!client->ready()) return Verdict::kAllow;  // queued only (trap 3)

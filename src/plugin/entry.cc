@@ -14,6 +14,7 @@
 #include "edge.h"
 #include "fleetward/base/file.h"
 #include "fleetward/crypto/peer_certificate.h"
+#include "fleetward/crypto/peer_verifier.h"
 #include "fleetward/report/edge_command.h"
 
 namespace {
@@ -36,6 +37,10 @@ class MosquittoBroker final : public plugin::Broker {
     const char* address = mosquitto_client_address(static_cast<const mosquitto*>(client));
     return plugin::TakesMore(plugin::SocketOf(client, address == nullptr ? "" : address));
   }
+  std::string CertificateOf(const void* client) override {
+    auto* known = static_cast<mosquitto*>(const_cast<void*>(client));
+    return crypto::TakePeerDer(mosquitto_client_certificate(known));
+  }
   void Log(std::string_view line) override {
     mosquitto_log_printf(MOSQ_LOG_NOTICE, "%.*s", static_cast<int>(line.size()), line.data());
   }
@@ -46,6 +51,7 @@ struct Plugin {
   MosquittoBroker broker;
   mosquitto_plugin_id_t* id = nullptr;
   std::unique_ptr<Edge> edge;
+  std::unique_ptr<crypto::PeerVerifier> verifier;  // of listeners made after the plugin, which all are
 };
 
 int Answer(Verdict verdict) {
@@ -86,13 +92,13 @@ int OnAcl(int, void* data, void* userdata) {
     case MOSQ_ACL_READ: {
       std::size_t size = event->payload == nullptr ? 0 : event->payloadlen;
       std::string_view payload(static_cast<const char*>(event->payload), size);
-      return Answer(edge.OnReceive(event->client, topic, event->topic, payload));
+      return Answer(edge.OnReceive(event->client, topic, event->topic, payload, event->retain));
     }
     case MOSQ_ACL_SUBSCRIBE: {
       int count = mosquitto_client_sub_count(event->client);
       return Answer(edge.OnSubscribe(event->client, topic, count > 0 ? static_cast<std::uint64_t>(count) : 0));
     }
-    case MOSQ_ACL_UNSUBSCRIBE: return MOSQ_ERR_SUCCESS;
+    case MOSQ_ACL_UNSUBSCRIBE: edge.OnUnsubscribe(event->client, topic); return MOSQ_ERR_SUCCESS;
     default: return MOSQ_ERR_ACL_DENIED;
   }
 }
@@ -145,9 +151,19 @@ Result<std::unique_ptr<Edge>> MakeEdge(Plugin& plugin, const mosquitto_opt* opti
   if (secret.size() < 16) {
     return Error(Code::kInvalidArgument, "the control secret is shorter than 16 bytes: " + parsed.control_secret_file);
   }
+  std::string trust_folder = parsed.trust_folder;
   auto edge = std::make_unique<Edge>(std::move(parsed), std::move(secret), Id128::Random(), plugin.clock,
                                      plugin.broker);
   FW_TRY(edge->Start());
+  if (!trust_folder.empty()) {
+    crypto::PeerVerifier::Questions questions;
+    questions.standing = [edge = edge.get()](const auto& fingerprint) { return edge->StandingOf(fingerprint); };
+    questions.refused = [edge = edge.get()](const auto& fingerprint, crypto::PeerStanding standing,
+                                            std::string_view why) {
+      edge->OnHandshakeRefused(fingerprint, standing, why);
+    };
+    FW_ASSIGN(plugin.verifier, crypto::PeerVerifier::Install(std::move(trust_folder), std::move(questions)));
+  }
   return edge;
 }
 
@@ -186,6 +202,7 @@ __attribute__((visibility("default"))) int mosquitto_plugin_cleanup(void* userda
   for (const Callback& callback : kCallbacks) {
     mosquitto_callback_unregister(plugin->id, callback.event, callback.function, callback.topic);
   }
+  plugin->verifier.reset();
   plugin->edge->Stop();
   return MOSQ_ERR_SUCCESS;
 }

@@ -29,7 +29,7 @@ Status Set(Options& o, const std::string& name, const std::string& value) {
   std::uint64_t expiry = static_cast<std::uint64_t>(o.session_expiry_seconds);
   for (auto& text : {Text{"edge_id", o.edge_id}, Text{"snapshot_file", o.snapshot_file},
                      Text{"ingest_socket", o.ingest_socket}, Text{"reason_socket", o.reason_socket},
-                     Text{"control_socket", o.control_socket}, Text{"control_secret_file", o.control_secret_file}}) {
+                     Text{"trust_folder", o.trust_folder}, Text{"control_socket", o.control_socket}, Text{"control_secret_file", o.control_secret_file}}) {
     if (name == text.name) {
       text.target = value;
       return {};

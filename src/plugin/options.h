@@ -17,6 +17,7 @@ struct Options {
   std::string reason_socket;          // empty: disconnect reasons stay UNKNOWN
   std::string control_socket;         // path of the private listener, as the broker's configuration spells it
   std::string control_secret_file;
+  std::string trust_folder;           // CAs, as `capath`; empty: the broker's own check decides
   std::int64_t bucket_seconds = 300;  // D3
   std::uint64_t buffer_bytes = 64 << 20;
   bool close_on_denied_subscribe = true;  // MQTT 3.1.1 (D30)

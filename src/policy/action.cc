@@ -30,6 +30,7 @@ constexpr std::array<ActionInfo, kActionCount> kActions{{
     {"iot:UpdateJobExecution", "thing"},
     {"iot:AssumeRoleWithCertificate", "rolealias"},
     {"iot:DeleteConnection", "client"},
+    {"fleetward:ReadEvents", "topic"},
 }};
 
 const ActionInfo& InfoOf(Action action) {
@@ -54,7 +55,9 @@ std::uint32_t ActionMask(std::string_view pattern) {
   AppendGlob(pattern, pieces);
   std::uint32_t mask = 0;
   for (std::uint8_t i = 0; i < kActionCount; ++i) {
-    if (MatchPieces(pieces, kActions[i].name, CaseRule::kIgnore)) mask |= std::uint32_t{1} << i;
+    if (i == static_cast<std::uint8_t>(Action::kReadEvents)) {
+      if (EqualsIgnoringCase(pattern, kActions[i].name)) mask |= std::uint32_t{1} << i;
+    } else if (MatchPieces(pieces, kActions[i].name, CaseRule::kIgnore)) mask |= std::uint32_t{1} << i;
   }
   return mask;
 }

@@ -39,6 +39,7 @@ constexpr OperatorName kOperators[] = {
     {"DateGreaterThanEquals", kDate, Relation::kGreaterEquals},
     {"IpAddress", kIp},
     {"NotIpAddress", kIp, Relation::kEquals, true},
+    {"BinaryEquals", kBinary},
     {"Bool", kBool},
     {"Null", kNull},
 };

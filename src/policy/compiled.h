@@ -7,7 +7,7 @@
 //   text       { u8 op, [bytes literal | variable] }
 //   variable   u8 kind, u8 code, u8 index, bytes name
 //   value      text (String*), 6 × bytes text or one (Arn*), f64, i64 as u64 (milliseconds), 16 address bytes and
-//              u8 prefix length, or u8 (Bool, Null)
+//              u8 prefix length, u8 (Bool, Null), or raw bytes (Binary)
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,7 @@ enum class TextOp : std::uint8_t { kLiteral = 0, kAnyOne = 1, kStar = 2, kVariab
 /// Families of condition operators; stored.
 enum class OperatorFamily : std::uint8_t {
   kString = 0, kStringIgnoreCase = 1, kStringLike = 2, kArn = 3, kNumeric = 4, kDate = 5, kIp = 6, kBool = 7, kNull = 8,
+  kBinary = 9,
 };
 /// Relations; stored. kEquals for families without order.
 enum class Relation : std::uint8_t { kEquals = 0, kLess = 1, kLessEquals = 2, kGreater = 3, kGreaterEquals = 4 };

@@ -113,15 +113,25 @@ Refusal DeviceSession::CanPublish(std::string_view topic, bool retain, Timestamp
 Refusal DeviceSession::CanSubscribe(std::string_view filter, Timestamp now) {
   Refresh();
   if (Refusal r = CertificateRefusal(now); r != Refusal::kNone) return r;
-  if (Refusal r = CheckSubscribe(rules_, *this, filter); r != Refusal::kNone) return r;
+  if (Refusal r = CheckSubscribe(rules_, *this, filter); r != Refusal::kNone) {
+    if (r != Refusal::kForeignReport || !MayReadEvents(StripShare(filter), now)) return r;
+  }
   return Ask(Action::kSubscribe, StripShare(filter), now, std::nullopt);
 }
 
 Refusal DeviceSession::CanReceive(std::string_view topic, Timestamp now) {
   Refresh();
   if (Refusal r = CertificateRefusal(now); r != Refusal::kNone) return r;
-  if (Refusal r = CheckReceive(rules_, *this, topic); r != Refusal::kNone) return r;
+  if (Refusal r = CheckReceive(rules_, *this, topic); r != Refusal::kNone) {
+    if (r != Refusal::kForeignReport || !MayReadEvents(topic, now)) return r;
+  }
   return Ask(Action::kReceive, topic, now, std::nullopt);
+}
+
+// An operator's client: only what names the action grants it, so that no policy for devices does by accident (D31).
+bool DeviceSession::MayReadEvents(std::string_view topic, Timestamp now) {
+  constexpr std::string_view kEvents = "$aws/events/";
+  return topic.starts_with(kEvents) && Ask(Action::kReadEvents, topic, now, std::nullopt) == Refusal::kNone;
 }
 
 Refusal DeviceSession::CanStay(Timestamp now) {

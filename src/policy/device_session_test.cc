@@ -85,6 +85,28 @@ TEST_F(DeviceSessionTest, ThreatAServiceTopicsAreNeverPublishable) {
   EXPECT_EQ(s.CanPublish(std::string(257, 'x'), false, kNow), Refusal::kTopicInvalid);
 }
 
+TEST_F(DeviceSessionTest, OnlyWhoIsNamedAnOperatorReadsOthersEvents) {
+  Apply({PolicyEntry{9, "operator", Body(R"([{"Effect":"Allow","Action":"iot:*","Resource":"*"},
+             {"Effect":"Allow","Action":"fleetward:ReadEvents",
+              "Resource":"arn:aws:iot:us-east-1:123456789012:topic/$aws/events/*"}])")},
+         PolicyEntry{8, "wild", Body(R"({"Effect":"Allow","Action":["*","*:*","fleetward:*"],"Resource":"*"})")},
+         PolicySetEntry{9, {9}}, PolicySetEntry{8, {8}}});
+  CertificateEntry named = Certificate(4, {}), wild = Certificate(5, {});
+  named.policy_set = 9;
+  wild.policy_set = 8;
+  Apply({named, wild});
+  auto reader = Session(4, "watcher");
+  for (const char* filter : {"$aws/events/#", "$aws/events/presence/connected/+", "$aws/events/certificates/registered/+"}) {
+    EXPECT_EQ(reader.CanSubscribe(filter, kNow), Refusal::kNone) << filter;
+    EXPECT_EQ(Session(5, "wild").CanSubscribe(filter, kNow), Refusal::kForeignReport) << filter;
+  }
+  EXPECT_EQ(reader.CanReceive("$aws/events/presence/connected/dev2", kNow), Refusal::kNone);
+  EXPECT_EQ(Session(5, "wild").CanReceive("$aws/events/presence/connected/dev2", kNow), Refusal::kForeignReport);
+  EXPECT_EQ(reader.CanSubscribe("$aws/things/+/defender/metrics/json", kNow), Refusal::kForeignReport);
+  EXPECT_EQ(reader.CanSubscribe("$aws/#", kNow), Refusal::kForeignReport);
+  EXPECT_NE(reader.CanPublish("$aws/events/presence/connected/dev2", false, kNow), Refusal::kNone);
+}
+
 TEST_F(DeviceSessionTest, ThreatBOthersReportsAndEventsAreNotReadable) {
   auto s = Session(1, "dev1");
   for (const char* filter :

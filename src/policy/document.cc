@@ -305,6 +305,11 @@ Result<std::string> Compiler::CompileValue(const ConditionOperator& op, const st
       writer.U8(prefix->length);
       return out;
     }
+    case OperatorFamily::kBinary: {
+      auto bytes = Base64Decode(text);
+      if (!bytes) return Malformed(where + ": \"" + text + "\" is not Base64");
+      return *bytes;
+    }
     case OperatorFamily::kBool:
     case OperatorFamily::kNull:
       if (text != "true" && text != "false") return Malformed(where + " must be true or false");

@@ -188,6 +188,7 @@ class Evaluator {
         std::memcpy(prefix.address.bytes.data(), raw.data(), 16);
         return address && prefix.Contains(*address);
       }
+      case OperatorFamily::kBinary: return want == have;
       case OperatorFamily::kBool: return EqualsIgnoringCase(have, reader.U8() != 0 ? "true" : "false");
       case OperatorFamily::kNull: break;
     }

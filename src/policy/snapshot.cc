@@ -144,6 +144,7 @@ CertificateEntry SnapshotView::CertificateAt(std::uint32_t index) const {
   auto status = Load<std::uint8_t>(record, format::kCertStatus);
   bool known = status <= static_cast<std::uint8_t>(CertificateStatus::kPendingActivation);
   entry.status = known ? static_cast<CertificateStatus>(status) : CertificateStatus::kRevoked;
+  entry.alone = (Load<std::uint8_t>(record, format::kCertFlags) & format::kCertAlone) != 0;
   return entry;
 }
 

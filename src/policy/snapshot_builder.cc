@@ -28,7 +28,7 @@ struct SnapshotBuilder::State {
     Fingerprint fingerprint;
     std::int64_t not_after;
     std::uint32_t policy_set, attributes, things, serial;
-    std::uint8_t status;
+    std::uint8_t status, flags;
   };
   struct Thing {
     std::uint32_t name, type, attributes, policy_set, override_set;
@@ -120,7 +120,7 @@ void SnapshotBuilder::AddCertificate(const CertificateEntry& entry) {
   for (const std::string& name : entry.things) things.push_back(s.Intern(s.names, name));
   s.certificates.push_back({entry.fingerprint, ToMillis(entry.not_after), entry.policy_set,
                             s.Intern(s.interned, entry.attributes), s.AddList(things), s.AddBlob(entry.serial),
-                            static_cast<std::uint8_t>(entry.status)});
+                            static_cast<std::uint8_t>(entry.status), entry.alone ? format::kCertAlone : std::uint8_t{0}});
 }
 
 void SnapshotBuilder::AddThing(const ThingEntry& entry) {
@@ -205,6 +205,7 @@ Result<std::string> SnapshotBuilder::Build(std::uint64_t seed) {
     format::Store(certificates, at + format::kCertThings, c.things);
     format::Store(certificates, at + format::kCertSerial, c.serial);
     format::Store(certificates, at + format::kCertStatus, c.status);
+    format::Store(certificates, at + format::kCertFlags, c.flags);
   }
   std::vector<std::uint32_t> certificate_slots;
   auto fingerprint = [&](std::uint32_t i) { return BytesOf(s.certificates[i].fingerprint); };

@@ -19,6 +19,8 @@ enum class ChangeCode : std::uint8_t {
   kRemovePolicy = 6, kRemovePolicySet = 7, kSetDimensions = 8,
 };
 
+constexpr std::uint8_t kAloneBit = 0x80;  // with a certificate's status
+
 class Encoder {
  public:
   explicit Encoder(std::string& out) : w_(out) {}
@@ -26,7 +28,7 @@ class Encoder {
   void operator()(const CertificateEntry& e) {
     Op(ChangeCode::kCertificate);
     Put(e.fingerprint);
-    w_.U8(static_cast<std::uint8_t>(e.status));
+    w_.U8(static_cast<std::uint8_t>(static_cast<unsigned>(e.status) | (e.alone ? kAloneBit : 0)));
     w_.SignedVarint(ToMillis(e.not_after));
     w_.Bytes(e.serial);
     w_.Bytes(e.attributes);
@@ -134,6 +136,8 @@ class Decoder {
     CertificateEntry e;
     e.fingerprint = TakeFingerprint();
     std::uint8_t status = r_.U8();
+    e.alone = (status & kAloneBit) != 0;
+    status &= static_cast<std::uint8_t>(~kAloneBit);
     if (status > static_cast<std::uint8_t>(CertificateStatus::kPendingActivation)) good_ = false;
     e.status = static_cast<CertificateStatus>(status);
     e.not_after = FromMillis(r_.SignedVarint());

@@ -39,7 +39,9 @@ inline constexpr std::size_t kCertPolicySet = 40;
 inline constexpr std::size_t kCertAttributes = 44;  // blob
 inline constexpr std::size_t kCertThings = 48;      // list of name blobs
 inline constexpr std::size_t kCertSerial = 52;      // blob
-inline constexpr std::size_t kCertStatus = 56;      // u8, 3 bytes zero
+inline constexpr std::size_t kCertStatus = 56;      // u8
+inline constexpr std::size_t kCertFlags = 57;       // u8: kCertAlone; 2 bytes zero
+inline constexpr std::uint8_t kCertAlone = 1;
 
 inline constexpr std::size_t kThingBytes = 24;
 inline constexpr std::size_t kThingName = 0;        // blob

@@ -24,6 +24,7 @@ CertificateEntry Certificate(int n) {
   CertificateEntry e;
   e.fingerprint = Print(static_cast<std::uint64_t>(n));
   e.status = static_cast<CertificateStatus>(n % 6);
+  e.alone = n % 5 == 0;
   e.not_after = FromMillis(1'700'000'000'000 + n);
   e.serial = std::to_string(n * 7);
   e.attributes = n % 3 == 0 ? "" : "attr";

@@ -4,6 +4,7 @@
 
 #include "access.h"
 #include "dynamic_groups_access.h"
+#include "effective.h"
 #include "fleetward/policy/document.h"
 
 namespace fleetward::registry {
@@ -55,46 +56,6 @@ Result<std::vector<PolicyVersion>> VersionsOf(ConstReader reader, const std::str
     if (version) versions.push_back(std::move(*version));
   }
   return versions;
-}
-
-// "cert/{id}" or "thinggroup/{name}" of a target's ARN.
-struct Target {
-  std::string key;
-  std::string type, id;
-};
-
-Result<Target> ParseTarget(const model::Arns& arns, std::string_view target) {
-  auto resource = arns.Parse(target);
-  if (resource && resource->type == "cert" && policy::FingerprintOf(resource->id)) {
-    return Target{CertificateTarget(resource->id), resource->type, resource->id};
-  }
-  if (resource && resource->type == "thinggroup") {
-    return Target{GroupTarget(resource->id), resource->type, resource->id};
-  }
-  return Error(Code::kInvalidArgument,
-               "The target must be the ARN of a certificate or thing group of this account and region: " +
-                   std::string(target));
-}
-
-Status CheckTargetExists(ConstReader reader, const Target& target) {
-  bool certificate = target.type == "cert";
-  FW_ASSIGN(auto record, reader.Get(certificate ? kCertificates : kThingGroups, target.id));
-  if (!record) return NotFound(certificate ? "certificate" : "thing group", target.id);
-  return {};
-}
-
-Status AddEffective(ConstReader reader, std::string_view target, std::set<std::string>& names) {
-  FW_ASSIGN(auto attached, PartsUnder(reader, kTargetPolicies, target));
-  names.insert(attached.begin(), attached.end());
-  return {};
-}
-
-// With the policies of all ancestors.
-Status AddOfGroup(ConstReader reader, const std::string& group, std::set<std::string>& names) {
-  FW_TRY(AddEffective(reader, GroupTarget(group), names));
-  FW_ASSIGN(auto ancestors, AncestorsOf(reader, group));
-  for (const std::string& ancestor : ancestors) FW_TRY(AddEffective(reader, GroupTarget(ancestor), names));
-  return {};
 }
 
 }  // namespace
@@ -237,7 +198,7 @@ Status Policies::SetDefaultVersion(std::string_view actor, const PolicyName& nam
 }
 
 Status Policies::Attach(std::string_view actor, const PolicyName& name, std::string_view target_arn) {
-  FW_ASSIGN(Target target, ParseTarget(context_.arns, target_arn));
+  FW_ASSIGN(PolicyTarget target, ParsePolicyTarget(context_.arns, target_arn));
   Status attached = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(Policy policy, GetPolicy(tx, name.value()));
     FW_TRY(CheckTargetExists(tx, target));
@@ -259,7 +220,7 @@ Status Policies::Attach(std::string_view actor, const PolicyName& name, std::str
 }
 
 Status Policies::Detach(std::string_view actor, const PolicyName& name, std::string_view target_arn) {
-  FW_ASSIGN(Target target, ParseTarget(context_.arns, target_arn));
+  FW_ASSIGN(PolicyTarget target, ParsePolicyTarget(context_.arns, target_arn));
   Status detached = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(bool present, HasLink(tx, kPolicyTargets, name.value(), target.key));
     if (!present) return {};
@@ -273,14 +234,14 @@ Status Policies::Detach(std::string_view actor, const PolicyName& name, std::str
 
 Result<Page<PolicyName>> Policies::ListAttached(std::string_view target_arn, bool recursive,
                                                 const PageRequest& page) const {
-  FW_ASSIGN(Target target, ParseTarget(context_.arns, target_arn));
+  FW_ASSIGN(PolicyTarget target, ParsePolicyTarget(context_.arns, target_arn));
   return store::ReadFor<Page<PolicyName>>(context_.store, [&](ConstReader reader) -> Result<Page<PolicyName>> {
     FW_TRY(CheckTargetExists(reader, target));
     std::set<std::string> names;
     if (recursive && target.type == "thinggroup") {
-      FW_TRY(AddOfGroup(reader, target.id, names));
+      FW_TRY(AddPoliciesOfGroup(reader, target.id, names));
     } else {
-      FW_TRY(AddEffective(reader, target.key, names));
+      FW_TRY(AddPoliciesOfTarget(reader, target.key, names));
     }
     // At most a handful: sorted here, so that both directions and the recursive list page alike.
     Page<PolicyName> result;
@@ -323,21 +284,21 @@ Result<Page<std::string>> Policies::ListTargets(const PolicyName& name, bool cer
 }
 
 Result<std::vector<EffectivePolicy>> Policies::Effective(std::string_view principal, const std::string& thing) const {
-  std::string id;
+  std::optional<PolicyTarget> target;
   if (!principal.empty()) {
-    FW_ASSIGN(id, CertificateIdOf(context_.arns, principal));
+    FW_ASSIGN(target, ParsePolicyTarget(context_.arns, principal));
   }
   return store::ReadFor<std::vector<EffectivePolicy>>(
       context_.store, [&](ConstReader reader) -> Result<std::vector<EffectivePolicy>> {
         std::set<std::string> names;
-        if (!id.empty()) {
-          FW_ASSIGN(Certificate certificate, GetCertificate(reader, id));
-          FW_TRY(AddEffective(reader, CertificateTarget(id), names));
+        if (target) {
+          FW_TRY(CheckTargetExists(reader, *target));
+          FW_TRY(target->type == "cert" ? AddPoliciesOfTarget(reader, target->key, names)
+                                        : AddPoliciesOfGroup(reader, target->id, names));
         }
         if (!thing.empty()) {
           FW_ASSIGN(Thing found, GetThing(reader, thing));
-          FW_ASSIGN(auto groups, PartsUnder(reader, kGroupsOfThing, thing));
-          for (const std::string& group : groups) FW_TRY(AddOfGroup(reader, group, names));
+          FW_TRY(AddPoliciesOfThing(reader, thing, names));
         }
         std::vector<EffectivePolicy> effective;
         for (const std::string& name : names) {

@@ -50,6 +50,7 @@ policy::CertificateEntry SnapshotSource::MakeCertificate(const Certificate& cert
   policy::CertificateEntry entry;
   entry.fingerprint = policy::FingerprintOf(certificate.id.value()).value_or(policy::Fingerprint{});
   entry.status = certificate.status;
+  entry.alone = certificate.mode == CertificateMode::kSniOnly && certificate.ca_id.empty();
   entry.not_after = certificate.not_after;
   entry.serial = certificate.serial;
   entry.attributes = certificate.policy_facts;

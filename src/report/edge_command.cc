@@ -10,7 +10,8 @@ std::string EncodeEdgeCommand(const EdgeCommand& command) {
   w.U8(static_cast<std::uint8_t>(command.kind));
   if (command.kind == EdgeCommandKind::kDelta) w.Raw(command.delta);
   if (command.kind == EdgeCommandKind::kPublish) w.Raw(command.messages);
-  if (command.kind == EdgeCommandKind::kDisconnectClient) {
+  if (command.kind == EdgeCommandKind::kDeleteConnection) w.U64(command.request);
+  if (command.kind == EdgeCommandKind::kDisconnectClient || command.kind == EdgeCommandKind::kDeleteConnection) {
     w.U8(command.send_will ? 1 : 0);
     w.Bytes(command.client_id);
   }
@@ -24,6 +25,7 @@ Result<EdgeCommand> DecodeEdgeCommand(std::string_view payload) {
   switch (kind) {
     case static_cast<std::uint8_t>(EdgeCommandKind::kLoadSnapshot): break;
     case static_cast<std::uint8_t>(EdgeCommandKind::kDelta): command.delta = r.Raw(r.remaining()); break;
+    case static_cast<std::uint8_t>(EdgeCommandKind::kDeleteConnection): command.request = r.U64(); [[fallthrough]];
     case static_cast<std::uint8_t>(EdgeCommandKind::kDisconnectClient):
       command.send_will = r.U8() != 0;
       command.client_id = r.Bytes();

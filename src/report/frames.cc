@@ -96,6 +96,8 @@ std::string_view RefusalReasonName(RefusalReason reason) {
     case RefusalReason::kLimit: return "LIMIT";
     case RefusalReason::kNoCertificate: return "NO_CERTIFICATE";
     case RefusalReason::kDenied: return "DENIED";
+    case RefusalReason::kUntrusted: return "UNTRUSTED_CERTIFICATE";
+    case RefusalReason::kWithoutCa: return "CERTIFICATE_WITHOUT_CA";
     case RefusalReason::kUnknown: break;
   }
   return "UNKNOWN";
@@ -190,6 +192,38 @@ void EncodeFrame(std::uint64_t seq, const RefusedFrame& frame, std::string& out)
     w.Bytes(frame.source_ip);
     w.Bytes(frame.topic);
   });
+}
+
+void EncodeFrame(std::uint64_t seq, const UnregisteredFrame& frame, std::string& out) {
+  Frame(FrameType::kUnregistered, seq, out, [&](ByteWriter& w) {
+    w.U64(static_cast<std::uint64_t>(frame.event_time_ms));
+    w.Raw(FullFingerprint(frame.fingerprint));
+    w.Bytes(frame.client_id);
+    w.Bytes(frame.source_ip);
+    w.Bytes(frame.der);
+  });
+}
+
+void EncodeFrame(std::uint64_t seq, const RetainedFrame& frame, std::string& out) {
+  Frame(FrameType::kRetained, seq, out, [&](ByteWriter& w) {
+    w.U32(frame.count);
+    w.Raw(frame.entries);
+  });
+}
+
+void EncodeFrame(std::uint64_t seq, const DoneFrame& frame, std::string& out) {
+  Frame(FrameType::kDone, seq, out, [&](ByteWriter& w) {
+    w.U64(frame.request);
+    w.U8(frame.found ? 1 : 0);
+  });
+}
+
+void AppendRetained(const RetainedEntry& entry, std::string& entries) {
+  ByteWriter w(entries);
+  w.Bytes(entry.topic);
+  w.U64(static_cast<std::uint64_t>(entry.time_ms));
+  w.U8(entry.qos);
+  w.Varint(entry.payload_bytes);
 }
 
 void EncodeFrame(std::uint64_t seq, const DroppedFrame& frame, std::string& out) {
@@ -328,13 +362,54 @@ Result<RefusedFrame> DecodeRefused(std::string_view body) {
   ByteReader r(body);
   RefusedFrame frame;
   frame.event_time_ms = static_cast<std::int64_t>(r.U64());
-  frame.reason = Known(r.U8(), RefusalReason::kDenied);
+  frame.reason = Known(r.U8(), kLastRefusalReason);
   frame.count = r.U32();
   frame.fingerprint = r.Raw(kFingerprintBytes);
   frame.client_id = r.Bytes();
   frame.source_ip = r.Bytes();
   frame.topic = r.Bytes();
   return Done(r, frame, "Refused");
+}
+
+Result<UnregisteredFrame> DecodeUnregistered(std::string_view body) {
+  ByteReader r(body);
+  UnregisteredFrame frame;
+  frame.event_time_ms = static_cast<std::int64_t>(r.U64());
+  frame.fingerprint = r.Raw(kFingerprintBytes);
+  frame.client_id = r.Bytes();
+  frame.source_ip = r.Bytes();
+  frame.der = r.Bytes();
+  return Done(r, frame, "Unregistered");
+}
+
+Result<RetainedFrame> DecodeRetained(std::string_view body) {
+  ByteReader r(body);
+  RetainedFrame frame;
+  frame.count = r.U32();
+  frame.entries = r.Raw(r.remaining());
+  return Done(r, frame, "Retained");
+}
+
+Result<DoneFrame> DecodeDone(std::string_view body) {
+  ByteReader r(body);
+  DoneFrame frame;
+  frame.request = r.U64();
+  frame.found = r.U8() != 0;
+  return Done(r, frame, "Done");
+}
+
+Result<std::optional<RetainedEntry>> NextRetained(RetainedFrame& frame) {
+  if (frame.count == 0) return std::optional<RetainedEntry>();
+  ByteReader r(frame.entries);
+  RetainedEntry entry;
+  entry.topic = r.Bytes();
+  entry.time_ms = static_cast<std::int64_t>(r.U64());
+  entry.qos = r.U8();
+  entry.payload_bytes = r.Varint();
+  if (!r.ok()) return Error(Code::kCorrupt, "truncated Retained entry");
+  --frame.count;
+  frame.entries.remove_prefix(frame.entries.size() - r.remaining());
+  return std::optional(entry);
 }
 
 Result<DroppedFrame> DecodeDropped(std::string_view body) {

@@ -183,6 +183,7 @@ Status Supervisor::State::WriteFiles() {
   for (const auto& [name, value] : {std::pair<std::string, std::string>{"snapshot_file", paths.snapshot},
                                     {"ingest_socket", paths.ingest_socket},
                                     {"reason_socket", paths.reason_socket},
+                                    {"trust_folder", config.ca_folder},
                                     {"control_socket", paths.control_socket},
                                     {"control_secret_file", paths.control_secret},
                                     {"session_expiry_seconds", std::to_string(config.session_expiry_seconds)}}) {

@@ -1,8 +1,15 @@
 """An operator's own CA: registered with proof of its key, its devices on mutual TLS, just-in-time registration."""
+import hashlib
+import json
+import ssl
+
 import pytest
 from botocore.exceptions import ClientError
 
+from support.device import Device, Refused
+from support.fleetward import document
 from support.pki import OwnCa
+from support.processes import never, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +109,153 @@ def test_cas_of_one_name(fw):
     for _ in range(7):
         OwnCa(fw.scratch, "twins").register(fw)
     fails("LimitExceededException", OwnCa(fw.scratch, "twins").register, fw=fw)
+
+
+# At the broker
+
+def operator(fw):
+    """A client that may read everybody's events (docs/broker.md)."""
+    certificate = fw.certificate()
+    name = fw.policy("operator-" + certificate.id[:8], ("Allow", "iot:*", "*"),
+                     ("Allow", "fleetward:ReadEvents", "topic/$aws/events/*"))
+    fw.iot.attach_policy(policyName=name, target=certificate.arn)
+    return Device(fw, certificate, "operator-" + certificate.id[:8])
+
+
+def device_id(device):
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(device.text)).hexdigest()
+
+
+def active(fw, device, ca_pem=None):
+    made = fw.iot.register_certificate(certificatePem=device.text, status="ACTIVE",
+                                       **({"caCertificatePem": ca_pem} if ca_pem else {}))
+    device.arn, device.id = made["certificateArn"], made["certificateId"]
+    fw.iot.attach_policy(policyName=allow_all(fw), target=device.arn)
+    return device
+
+
+def allow_all(fw):
+    name = "allow-all"
+    fw.iot.create_policy(policyName=name, policyDocument=document(("Allow", "iot:*", "*")))
+    return name
+
+
+def refused(fw, device, client_id):
+    with pytest.raises(Refused) as caught:
+        Device(fw, device, client_id).close()
+    return caught.value
+
+
+def test_devices_of_an_own_ca_connect(fw):
+    """At once, without a restart and without disturbing who is connected; also when they send the chain."""
+    witness = fw.thing("own-witness")
+    with Device(fw, witness, "own-witness") as stays:
+        ca = OwnCa(fw.scratch, "plant ca")
+        early = ca.issue("/CN=early")
+        refused(fw, early, "own-early")  # nobody knows the CA yet
+        ca.register(fw)
+        refused(fw, early, "own-early")  # the CA is known, the certificate is not registered
+        plain, chained = active(fw, ca.issue("/CN=plain")), active(fw, ca.issue("/CN=chained", chain=True))
+        for device, name in ((plain, "own-plain"), (chained, "own-chained"), (active(fw, early), "own-early")):
+            with Device(fw, device, name) as client:
+                assert client.publish("own/hello")
+        assert not stays.ended
+
+
+def test_a_second_ca_of_a_known_name_counts_at_once(fw):
+    """The TLS library reads a name once: found by making it look at the first of them before the second comes."""
+    first = OwnCa(fw.scratch, "namesakes")
+    first.register(fw)
+    with Device(fw, active(fw, first.issue()), "namesake-1"):
+        pass
+    refused(fw, first.issue(), "namesake-unregistered")  # its chain was looked at
+    second = OwnCa(fw.scratch, "namesakes")
+    second.register(fw, automatic=True)
+    unknown = second.issue()
+    assert refused(fw, unknown, "namesake-2").code is not None  # past the handshake, refused by CONNACK
+
+
+def test_an_intermediate_ca_is_enough(fw):
+    root = OwnCa(fw.scratch, "the root")
+    middle = OwnCa(fw.scratch, "the middle", parent=root)
+    middle.register(fw)
+    for chain in (False, True):
+        with Device(fw, active(fw, middle.issue(chain=chain)), f"middle-{chain}") as client:
+            assert client.publish("own/hello")
+    # The root was never registered: what it signs itself is foreign.
+    assert refused(fw, root.issue(), "rootling").code is None
+
+
+def test_what_becomes_of_the_ca_does_not_touch_registered_certificates(fw):
+    ca = OwnCa(fw.scratch, "fading ca")
+    ca.register(fw, automatic=True)
+    device = active(fw, ca.issue())
+    with Device(fw, device, "fading") as client:
+        fw.iot.update_ca_certificate(certificateId=ca.id, newStatus="INACTIVE")
+        assert client.publish("own/hello") and not client.ended
+    with Device(fw, device, "fading"):
+        pass
+    unknown = ca.issue()
+    refused(fw, unknown, "fading-unknown")  # an inactive CA registers nothing
+    assert len(fw.iot.list_certificates_by_ca(caCertificateId=ca.id)["certificates"]) == 1
+    fw.iot.delete_ca_certificate(certificateId=ca.id)
+    with Device(fw, device, "fading") as client:
+        assert client.publish("own/hello")
+    fw.iot.update_certificate(certificateId=device.id, newStatus="REVOKED")
+    refused(fw, device, "fading")
+    assert refused(fw, unknown, "fading-unknown").code is None  # its chain ends nowhere now
+
+
+def test_just_in_time_registration(fw):
+    ca = OwnCa(fw.scratch, "automatic ca")
+    ca.register(fw, automatic=True)
+    topic = f"$aws/events/certificates/registered/{ca.id}"
+    device = ca.issue("/CN=new device", chain=True)
+    with operator(fw) as watcher:
+        watcher.subscribe(topic)
+        refused(fw, device, "new-device")
+        event = json.loads(watcher.wait_message(topic)[0][1])
+        listed = fw.iot.list_certificates_by_ca(caCertificateId=ca.id)["certificates"]
+        assert [each["status"] for each in listed] == ["PENDING_ACTIVATION"]
+        assert event["certificateId"] == listed[0]["certificateId"] == device_id(device)
+        assert event["caCertificateId"] == ca.id and event["certificateStatus"] == "PENDING_ACTIVATION"
+        assert event["awsAccountId"] == "123456789012" and isinstance(event["certificateRegistrationTimestamp"], str)
+        refused(fw, device, "new-device")
+        watcher.wait_message(topic, 2)  # again at each try, and no second certificate
+        assert len(fw.iot.list_certificates_by_ca(caCertificateId=ca.id)["certificates"]) == 1
+        fw.iot.update_certificate(certificateId=event["certificateId"], newStatus="ACTIVE")
+        fw.iot.attach_policy(policyName=allow_all(fw), target=fw.arn("cert", event["certificateId"]))
+        with Device(fw, device, "new-device") as client:
+            assert client.publish("own/hello")
+        assert len(watcher.received(topic)) == 2
+    fw.iot.update_ca_certificate(certificateId=ca.id, newAutoRegistrationStatus="DISABLE")
+    refused(fw, ca.issue(), "another-new-device")
+    never(lambda: len(fw.iot.list_certificates_by_ca(caCertificateId=ca.id)["certificates"]) > 1, 1.0)
+
+
+def test_a_certificate_without_a_ca_is_refused_with_its_reason(fw):
+    """D29: kept, and refused on 8883."""
+    alone = OwnCa(fw.scratch, "never registered").issue("/CN=alone")
+    made = fw.iot.register_certificate_without_ca(certificatePem=alone.text, status="ACTIVE")
+    fw.iot.attach_policy(policyName=allow_all(fw), target=made["certificateArn"])
+    refused(fw, alone, "alone")
+    wait_for(lambda: any(made["certificateId"] in line and "CERTIFICATE_WITHOUT_CA" in line
+                         for line in fw.log().splitlines()), 10, "the reason in the log")
+    # One whose chain holds anyway connects: registered without naming the CA.
+    ca = OwnCa(fw.scratch, "known after all")
+    ca.register(fw)
+    device = ca.issue()
+    made = fw.iot.register_certificate_without_ca(certificatePem=device.text, status="ACTIVE")
+    fw.iot.attach_policy(policyName=allow_all(fw), target=made["certificateArn"])
+    with Device(fw, device, "known-after-all") as client:
+        assert client.publish("own/hello")
+
+
+def test_expired_and_early_certificates(fw):
+    ca = OwnCa(fw.scratch, "short ca")
+    ca.register(fw)
+    fails("CertificateValidationException", fw.iot.register_certificate, certificatePem=ca.issue(days="-1").text)
+    weak = ca.issue(key_options=("-newkey", "rsa:1024", "-nodes"))
+    fails("CertificateValidationException", fw.iot.register_certificate, certificatePem=weak.text)
+    server_only = active(fw, ca.issue("/CN=server", "extendedKeyUsage=serverAuth\n"))
+    refused(fw, server_only, "server-only")

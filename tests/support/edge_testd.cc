@@ -100,6 +100,12 @@ json FrameJson(const report::RawFrame& raw) {
       out.update({{"type", "applied"}, {"version", f.policy_version}, {"ok", f.ok}});
       break;
     }
+    case FrameType::kUnregistered: {
+      auto f = report::DecodeUnregistered(raw.body).value();
+      out.update({{"type", "unregistered"}, {"client", Text(f.client_id)}, {"der", HexEncode(f.der)},
+                  {"fingerprint", HexEncode(f.fingerprint)}});
+      break;
+    }
     default: out["type"] = "other";
   }
   return out;

@@ -49,7 +49,7 @@ AllHandlers::AllHandlers() : services_(std::make_unique<Services>()) {
   RegisterFleetIndexHandlers(s.router, s.registry, s.fleet);
   RegisterDetectHandlers(s.router, {s.registry, s.directory, s.telemetry, s.alarms, s.verifications});
   RegisterSnsHandlers(s.router, s.topics);
-  RegisterIotDataHandlers(s.router, [](const std::string&, std::string_view, int, bool) { return Status(); });
+  RegisterIotDataHandlers(s.router, {});
 }
 
 AllHandlers::~AllHandlers() = default;

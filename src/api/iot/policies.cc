@@ -1,5 +1,9 @@
+#include <set>
+
 #include "families.h"
 #include "fleetward/api/iot/policies.h"
+#include "fleetward/policy/evaluate.h"
+#include "fleetward/registry/authorization.h"
 
 namespace fleetward::api {
 namespace {
@@ -114,6 +118,74 @@ Result<GetEffectivePoliciesResponse> Effective(Registry& registry, const CallCon
   return response;
 }
 
+policy::Action ActionOf(ActionType type) {
+  switch (type) {
+    case ActionType::kPublish: return policy::Action::kPublish;
+    case ActionType::kSubscribe: return policy::Action::kSubscribe;
+    case ActionType::kReceive: return policy::Action::kReceive;
+    case ActionType::kConnect: break;
+  }
+  return policy::Action::kConnect;
+}
+
+AuthDecision DecisionOf(policy::Decision decision) {
+  return ParseAuthDecision(policy::DecisionName(decision)).value_or(AuthDecision::kImplicitDeny);
+}
+
+std::vector<iot::Policy> Listed(const CallContext& context, const std::set<std::string>& names) {
+  std::vector<iot::Policy> policies;
+  for (const std::string& name : names) policies.push_back({name, context.arns.Policy(name)});
+  return policies;
+}
+
+/// One answer for all resources of an entry: the worst of their decisions, and the policies that had a part in any.
+AuthResult Judge(const CallContext& context, const registry::Authorization& authorization, const AuthInfo& info) {
+  policy::Action action = ActionOf(info.action_type.value_or(ActionType::kConnect));
+  std::set<std::string> allowing, denying, missing;
+  std::set<std::string> silent(authorization.policies().begin(), authorization.policies().end());
+  bool denied = false, allowed = true;
+  for (const std::string& resource : info.resources) {
+    policy::Explanation explanation = authorization.Explain(action, resource);
+    for (const auto& match : explanation.allowed) allowing.insert(match.policy);
+    for (const auto& match : explanation.denied) denying.insert(match.policy);
+    missing.insert(explanation.missing_context.begin(), explanation.missing_context.end());
+    denied = denied || explanation.decision == policy::Decision::kExplicitDeny;
+    allowed = allowed && explanation.decision == policy::Decision::kAllowed;
+  }
+  for (const auto& names : {allowing, denying}) {
+    for (const std::string& name : names) silent.erase(name);
+  }
+  AuthResult result;
+  result.auth_info = info;
+  result.allowed = Allowed{Listed(context, allowing)};
+  result.denied = Denied{ImplicitDeny{Listed(context, silent)}, ExplicitDeny{Listed(context, denying)}};
+  result.auth_decision = DecisionOf(denied    ? policy::Decision::kExplicitDeny
+                                    : allowed ? policy::Decision::kAllowed
+                                              : policy::Decision::kImplicitDeny);
+  result.missing_context_values = std::vector<std::string>(missing.begin(), missing.end());
+  return result;
+}
+
+Result<TestAuthorizationResponse> TestAccess(Registry& registry, const CallContext& context,
+                                             const TestAuthorizationRequest& request) {
+  if (request.cognito_identity_pool_id) {
+    return Error(Code::kInvalidArgument, "cognitoIdentityPoolId: Cognito identities are not offered");
+  }
+  for (const AuthInfo& info : request.auth_infos) {
+    if (!info.action_type) return Error(Code::kInvalidArgument, "authInfos: actionType is required");
+  }
+  registry::AuthorizationSubject subject;
+  subject.principal = TextOf(request.principal);
+  subject.client_id = TextOf(request.client_id);
+  subject.add = request.policy_names_to_add.value_or(std::vector<std::string>());
+  subject.skip = request.policy_names_to_skip.value_or(std::vector<std::string>());
+  FW_ASSIGN(auto authorization, registry::Authorization::Open(registry.context(), subject));
+  TestAuthorizationResponse response;
+  response.auth_results.emplace();
+  for (const AuthInfo& info : request.auth_infos) response.auth_results->push_back(Judge(context, authorization, info));
+  return response;
+}
+
 }  // namespace
 
 void RegisterPolicies(Router& router, Registry& registry) {
@@ -135,6 +207,9 @@ void RegisterPolicies(Router& router, Registry& registry) {
   });
   router.Handle<SetDefaultPolicyVersion>([&](auto& context, auto& request) {
     return SetDefault(registry, context, request);
+  });
+  router.Handle<TestAuthorization>([&](auto& context, auto& request) {
+    return TestAccess(registry, context, request);
   });
   router.Handle<GetEffectivePolicies>([&](auto& context, auto& request) {
     return Effective(registry, context, request);

@@ -74,6 +74,17 @@ bool FrameSender::Add(const report::CountersFrame& frame) {
   return Append(frame, frame.records.size() + 128, options_.max_bytes / 2);
 }
 
+template <class F>
+bool FrameSender::AddOther(const F& frame, std::size_t bytes) {
+  return Append(frame, bytes + 128, options_.max_bytes / 2);
+}
+template bool FrameSender::AddOther(const report::RetainedFrame&, std::size_t);
+template bool FrameSender::AddOther(const report::DoneFrame&, std::size_t);
+
+bool FrameSender::Add(const report::UnregisteredFrame& frame) {
+  return AddOther(frame, frame.der.size() + frame.client_id.size());
+}
+
 void FrameSender::Add(const report::ClockFrame& frame) {
   if (clock_offset_ != kNoClock && frame.step_ms == 0) {
     Chunk& chunk = chunks_.back();

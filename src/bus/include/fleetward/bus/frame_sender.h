@@ -36,6 +36,10 @@ class FrameSender {
   bool Add(const report::DisconnectedFrame& frame) { return AddEvent(frame); }
   bool Add(const report::RefusedFrame& frame) { return AddEvent(frame); }
   bool Add(const report::AppliedFrame& frame) { return AddEvent(frame); }
+  bool Add(const report::RetainedFrame& frame) { return AddOther(frame, frame.entries.size()); }
+  bool Add(const report::DoneFrame& frame) { return AddOther(frame, 0); }
+  /// A loss is not counted: the device tries again.
+  bool Add(const report::UnregisteredFrame& frame);
   /// False leaves it to the caller to call CountLostCounters, or better to ask first and wait.
   bool Add(const report::CountersFrame& frame);
   bool HasRoomForCounters() const { return bytes_ < options_.max_bytes / 4; }
@@ -64,6 +68,8 @@ class FrameSender {
 
   template <class F>
   bool AddEvent(const F& frame);
+  template <class F>
+  bool AddOther(const F& frame, std::size_t bytes);
   template <class F>
   bool Append(const F& frame, std::size_t size_hint, std::size_t limit);
   Chunk& Room(std::size_t size_hint);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,14 +16,17 @@
 #include "fleetward/detect/admission.h"
 #include "fleetward/detect/config.h"
 #include "fleetward/detect/engine.h"
+#include "fleetward/ingest/data_plane.h"
 #include "fleetward/ingest/record.h"
 #include "fleetward/ingest/thing_observer.h"
 #include "fleetward/ingest/thing_report.h"
 #include "fleetward/notify/topics.h"
+#include "fleetward/registry/certificates.h"
 #include "fleetward/registry/directory.h"
 #include "fleetward/registry/enforcement.h"
 #include "fleetward/registry/policy_publisher.h"
 #include "fleetward/store/block_store.h"
+#include "fleetward/store/control_store.h"
 #include "fleetward/telemetry/maintenance.h"
 #include "fleetward/telemetry/query.h"
 
@@ -64,6 +68,9 @@ class Pipeline final : public registry::EnforcementBarrier {
     const Clock* clock = nullptr;
     CounterRegistry* counters = nullptr;
     ThingObserver* observer = nullptr;  // may be absent; outlives the pipeline
+    registry::Certificates* certificates = nullptr;  // null: nothing is registered just in time
+    std::string account;
+    store::ControlStore* control_store = nullptr;    // null: retained messages are not listed
   };
 
   /// Opens the stores and replays the log. Errors: kIo, kCorrupt, kUnavailable, kInvalidArgument (shards changed).
@@ -83,6 +90,15 @@ class Pipeline final : public registry::EnforcementBarrier {
 
   /// Closes a client's connection at the brokers. Errors: kUnavailable.
   Status DisconnectClient(std::string_view client_id, bool send_will);
+
+  /// The same for the data plane: says whether there was such a client, connected or with a session, which
+  /// `clean_session` ends too. Errors: kUnavailable.
+  Result<bool> DeleteConnection(const std::string& client_id, bool clean_session, bool send_will);
+
+  /// What is retained on a topic, or nothing. Errors: kUnavailable.
+  Result<std::optional<RetainedMessage>> Retained(const std::string& topic);
+  /// By topic, after `after`; one more than `limit` when there are more.
+  Result<std::vector<RetainedSummary>> ListRetained(const std::string& after, std::size_t limit) const;
 
   /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable.
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);

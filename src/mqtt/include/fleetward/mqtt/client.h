@@ -76,6 +76,7 @@ class Client {
   /// Returns the packet id that OnPublished will carry. Errors: kUnavailable (not connected), kInvalidArgument.
   Result<int> Publish(const std::string& topic, std::string_view payload, int qos, bool retain = false);
   Result<int> Subscribe(const std::string& filter, int qos);
+  Status Unsubscribe(const std::string& filter);
 
   /// True between OnConnect(0) and OnDisconnect.
   bool connected() const;

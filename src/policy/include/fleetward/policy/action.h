@@ -26,8 +26,9 @@ enum class Action : std::uint8_t {
   kUpdateJobExecution = 14,
   kAssumeRoleWithCertificate = 15,
   kDeleteConnection = 16,
+  kReadEvents = 17,
 };
-inline constexpr std::uint8_t kActionCount = 17;
+inline constexpr std::uint8_t kActionCount = 18;
 
 /// "iot:Connect".
 std::string_view ActionName(Action action);
@@ -37,7 +38,8 @@ std::optional<Action> ParseAction(std::string_view name);
 std::string_view ResourceType(Action action);
 
 /// Bit mask of the actions that a policy's Action text covers: case-insensitive, `*` and `?` are wildcards
-/// ("iot:*", "*", "iot:Pub*"). Zero for actions that no device can take here ("greengrass:Discover").
+/// ("iot:*", "*", "iot:Pub*"). Zero for actions that no device can take here ("greengrass:Discover"). What is ours and not
+/// the service's ("fleetward:ReadEvents") has to be named: no wildcard covers it.
 std::uint32_t ActionMask(std::string_view pattern);
 constexpr std::uint32_t BitOf(Action action) { return std::uint32_t{1} << static_cast<unsigned>(action); }
 

@@ -51,6 +51,7 @@ class DeviceSession final : public Ownership {
   void Refresh();
   bool IsAttached(std::string_view thing_name) const;
   std::optional<ThingOverride> FindOverride() const;
+  bool MayReadEvents(std::string_view topic, Timestamp now);
   Refusal CertificateRefusal(Timestamp now) const;
   Refusal Ask(Action action, std::string_view resource, Timestamp now, const std::optional<ConnectFacts>& connect);
 

@@ -57,6 +57,7 @@ struct PolicyEntry {
 struct CertificateEntry {
   Fingerprint fingerprint{};
   CertificateStatus status = CertificateStatus::kInactive;
+  bool alone = false;                   // registered without a CA: its chain has to hold by itself (D29)
   Timestamp not_after{};
   std::string serial;                   // text form of the serial number, for iot:Certificate.SerialNumber
   std::string attributes;               // EncodeCertificateAttributes

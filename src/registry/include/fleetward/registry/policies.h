@@ -60,8 +60,8 @@ class Policies {
   Result<Page<std::string>> ListTargets(const model::PolicyName& name, bool certificates_only,
                                         const PageRequest& page) const;
 
-  /// What is evaluated for a client: the default versions of the certificate's policies and, when `thing` is set, of
-  /// its groups and their ancestors. Either may be empty. Errors: kNotFound.
+  /// What is evaluated for a client: the default versions of the policies of `principal` (the ARN of a certificate, or of
+  /// a group with its ancestors) and, when `thing` is set, of its groups and their ancestors. Either may be empty. Errors: kNotFound.
   Result<std::vector<EffectivePolicy>> Effective(std::string_view principal, const std::string& thing) const;
 
  private:

@@ -19,14 +19,16 @@ enum class EdgeCommandKind : std::uint8_t {
   kDelta = 2,            // apply a policy delta; answered by Applied (ok = false: a gap, load the file)
   kDisconnectClient = 3, // close a client's connection
   kPublish = 4,          // publish messages, QoS 0: answers to devices
+  kDeleteConnection = 5, // as kDisconnectClient; answered by Done
 };
 
 struct EdgeCommand {
   EdgeCommandKind kind = EdgeCommandKind::kLoadSnapshot;
   std::string_view delta;       // kDelta: policy::EncodeDelta
-  std::string_view client_id;   // kDisconnectClient
-  bool send_will = true;        // kDisconnectClient: false suppresses the last will
+  std::string_view client_id;   // kDisconnectClient, kDeleteConnection
+  bool send_will = true;        // the same; false suppresses the last will
   std::string_view messages;    // kPublish: AppendPublication, any number
+  std::uint64_t request = 0;    // kDeleteConnection
 };
 
 /// One message of a kPublish command.

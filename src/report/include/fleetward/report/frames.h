@@ -35,6 +35,9 @@ enum class FrameType : std::uint8_t {
   kRefused = 7,
   kDropped = 8,
   kApplied = 9,
+  kUnregistered = 10,
+  kRetained = 11,
+  kDone = 12,
   kWelcome = 64,
   kAck = 65,
 };
@@ -191,7 +194,10 @@ enum class RefusalReason : std::uint8_t {
   kLimit = 9,               // too many sessions or client ids of this certificate
   kNoCertificate = 10,
   kDenied = 11,             // a publish or subscribe was denied; `topic` says which
+  kUntrusted = 12,          // the handshake failed: the certificate's chain does not hold
+  kWithoutCa = 13,          // the same for a certificate that is registered without a CA (D29)
 };
+inline constexpr RefusalReason kLastRefusalReason = RefusalReason::kWithoutCa;
 std::string_view RefusalReasonName(RefusalReason reason);
 
 /// A refused CONNECT, a connection that never came so far, or (kDenied) a refused publish or subscribe.
@@ -205,6 +211,34 @@ struct RefusedFrame {
   std::string_view source_ip;
   /// Topic or filter of a kDenied event, else empty.
   std::string_view topic;
+};
+
+/// A CONNECT was refused whose certificate is signed by a trusted CA and not registered, or waits for its activation: a
+/// CA with auto-registration may know it. At most some each second.
+struct UnregisteredFrame {
+  std::int64_t event_time_ms = 0;
+  std::string_view fingerprint;
+  std::string_view client_id;
+  std::string_view source_ip;
+  std::string_view der;
+};
+
+/// Retained messages that changed since the last such frame, each topic once. Read them with NextRetained.
+struct RetainedFrame {
+  std::uint32_t count = 0;
+  std::string_view entries;
+};
+struct RetainedEntry {
+  std::string_view topic;
+  std::int64_t time_ms = 0;
+  std::uint8_t qos = 0;
+  std::uint64_t payload_bytes = 0;  // 0: the topic holds no message any more
+};
+
+/// Answer to a command that carries a request number.
+struct DoneFrame {
+  std::uint64_t request = 0;
+  bool found = false;  // there is such a client, connected or with a session
 };
 
 /// What the bounded buffer could not take while the server was away. Read the entries with NextDropped.
@@ -257,9 +291,13 @@ void EncodeFrame(std::uint64_t seq, const RefusedFrame& frame, std::string& out)
 /// `frame.entries` are the bytes of `frame.count` AppendDropped calls.
 void EncodeFrame(std::uint64_t seq, const DroppedFrame& frame, std::string& out);
 void EncodeFrame(std::uint64_t seq, const AppliedFrame& frame, std::string& out);
+void EncodeFrame(std::uint64_t seq, const UnregisteredFrame& frame, std::string& out);
+void EncodeFrame(std::uint64_t seq, const RetainedFrame& frame, std::string& out);
+void EncodeFrame(std::uint64_t seq, const DoneFrame& frame, std::string& out);
 
 void AppendCounter(const CounterRecord& record, std::string& records);
 void AppendDropped(const DroppedEntry& entry, std::string& entries);
+void AppendRetained(const RetainedEntry& entry, std::string& entries);
 
 // --- decoding: bodies of RawFrame; kCorrupt when malformed. Views point into the body ----------------------------
 
@@ -274,9 +312,13 @@ Result<DisconnectedFrame> DecodeDisconnected(std::string_view body);
 Result<RefusedFrame> DecodeRefused(std::string_view body);
 Result<DroppedFrame> DecodeDropped(std::string_view body);
 Result<AppliedFrame> DecodeApplied(std::string_view body);
+Result<UnregisteredFrame> DecodeUnregistered(std::string_view body);
+Result<RetainedFrame> DecodeRetained(std::string_view body);
+Result<DoneFrame> DecodeDone(std::string_view body);
 
 /// Takes the next record off `frame.records`; nothing after the last. kCorrupt when malformed.
 Result<std::optional<CounterRecord>> NextCounter(CountersFrame& frame);
 Result<std::optional<DroppedEntry>> NextDropped(DroppedFrame& frame);
+Result<std::optional<RetainedEntry>> NextRetained(RetainedFrame& frame);
 
 }  // namespace fleetward::report

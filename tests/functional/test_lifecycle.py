@@ -1,0 +1,237 @@
+"""Lifecycle events of clients, and the data plane: retained messages, DeleteConnection."""
+import json
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import pytest
+from botocore.exceptions import ClientError
+
+from support.device import Device, Refused
+from support.processes import never, wait_for
+
+
+@pytest.fixture(scope="module")
+def fw(make_shared):
+    return make_shared({"mqtt.on_denied_subscribe": "suback"})
+
+
+@pytest.fixture(scope="module")
+def operator(fw):
+    """A client that reads everybody's events: its policy names the action (docs/broker.md)."""
+    certificate = fw.certificate()
+    fw.policy("operator", ("Allow", "iot:*", "*"), ("Allow", "fleetward:ReadEvents", "topic/$aws/events/*"))
+    fw.iot.attach_policy(policyName="operator", target=certificate.arn)
+    with Device(fw, certificate, "the-operator") as watcher:
+        assert watcher.subscribe("$aws/events/#") == 1
+        yield watcher
+
+
+def event(operator, kind, client_id, count=1):
+    return [json.loads(payload) for _, payload in operator.wait_message(f"$aws/events/{kind}/{client_id}", count)]
+
+
+def name():
+    return "c-" + uuid.uuid4().hex[:10]
+
+
+def test_a_connections_life(fw, operator):
+    me = name()
+    certificate = fw.thing(me)
+    before = time.time() * 1000
+    with Device(fw, certificate, me) as device:
+        connected = event(operator, "presence/connected", me)[0]
+        assert set(connected) == {"clientId", "timestamp", "eventType", "sessionIdentifier", "principalIdentifier",
+                                  "ipAddress", "versionNumber"}
+        assert connected["clientId"] == me and connected["eventType"] == "connected"
+        assert connected["principalIdentifier"] == certificate.id and connected["ipAddress"] == "127.0.0.1"
+        assert connected["versionNumber"] == 0 and before - 2000 < connected["timestamp"] < time.time() * 1000 + 2000
+        device.client.subscribe([("one/#", 1), ("two", 0)])
+        subscribed = event(operator, "subscriptions/subscribed", me)[0]
+        assert sorted(subscribed["topics"]) == ["one/#", "two"]
+        assert subscribed["sessionIdentifier"] == connected["sessionIdentifier"]
+        device.client.unsubscribe("two")
+        assert event(operator, "subscriptions/unsubscribed", me)[0]["topics"] == ["two"]
+    ended = event(operator, "presence/disconnected", me)[0]
+    assert ended["sessionIdentifier"] == connected["sessionIdentifier"] and ended["versionNumber"] == 0
+    assert ended["clientInitiatedDisconnect"] is True and ended["disconnectReason"] == "CLIENT_INITIATED_DISCONNECT"
+    assert "ipAddress" not in ended
+    with Device(fw, certificate, me):
+        again = event(operator, "presence/connected", me, 2)[1]
+    assert again["versionNumber"] == 1 and again["sessionIdentifier"] != connected["sessionIdentifier"]
+
+
+def test_reasons_of_ends(fw, operator):
+    """Take-over, a cut, a refused publish, an API call, a keep-alive that stops."""
+    me = name()
+    certificate = fw.thing(me, [("Allow", "iot:*", "*"), ("Deny", "iot:Publish", "topic/no")])
+    reasons = []
+
+    def next_reason():
+        reasons.append(event(operator, "presence/disconnected", me, len(reasons) + 1)[-1]["disconnectReason"])
+        return reasons[-1]
+    first = Device(fw, certificate, me)
+    second = Device(fw, certificate, me)
+    assert next_reason() == "DUPLICATE_CLIENTID"
+    first.close()
+    assert not second.publish("no")
+    assert next_reason() == "AUTH_ERROR"
+    second.close()
+    with Device(fw, certificate, me) as third:
+        third.drop()
+        assert next_reason() == "CONNECTION_LOST"
+    with Device(fw, certificate, me):
+        delete_connection(fw, me)
+        assert next_reason() == "API_INITIATED_DISCONNECT"
+    with Device(fw, certificate, me):
+        fw.iot.update_certificate(certificateId=certificate.id, newStatus="INACTIVE")
+        assert next_reason() == "AUTH_ERROR"
+    failed = Device(fw, certificate, me, connect=False)
+    with pytest.raises(Refused):
+        failed.connect()
+    refused = event(operator, "presence/connect_failed", me)[0]
+    assert refused["connectFailureReason"] == "AUTHORIZATION_FAILED" and refused["eventType"] == "connect_failed"
+    assert refused["principalIdentifier"] == certificate.id and refused["ipAddress"] == "127.0.0.1"
+
+
+def test_events_are_for_oneself_and_for_operators(fw, operator):
+    """D31: not for other devices, whatever their policy; a wildcard of actions names no operator."""
+    me, other = name(), name()
+    wild = fw.thing(me, [("Allow", ["*", "iot:*", "fleetward:*"], "*")])
+    with Device(fw, wild, me) as device:
+        assert device.subscribe(f"$aws/events/presence/connected/{me}") == 1
+        for filter_ in ("$aws/events/#", "$aws/events/presence/#", f"$aws/events/presence/connected/{other}",
+                        "$aws/events/certificates/registered/+"):
+            assert device.subscribe(filter_) == 0x80, filter_
+        with Device(fw, fw.thing(other), other):
+            event(operator, "presence/connected", other)
+        never(lambda: device.received(f"$aws/events/presence/connected/{other}"), 0.5)
+    # Nobody makes events up, operators neither.
+    forger = Device(fw, wild, me)
+    assert not forger.publish(f"$aws/events/presence/connected/{other}", b"{}")
+    forger.close()
+
+
+def test_clients_that_are_no_things_and_ids_without_a_topic(fw, operator):
+    plain, odd = name(), "with/+/wildcard-" + uuid.uuid4().hex[:6]
+    certificate = fw.certificate()
+    fw.iot.attach_policy(policyName=fw.policy(name(), ("Allow", "iot:*", "*")), target=certificate.arn)
+    with Device(fw, certificate, odd) as device:
+        assert device.publish("hello")
+    with Device(fw, certificate, plain):
+        assert event(operator, "presence/connected", plain)[0]["principalIdentifier"] == certificate.id
+    assert not [topic for topic, _ in operator.received() if "wildcard" in topic]
+
+
+# Data plane
+
+def delete_connection(fw, client_id, **query):
+    """Signed by hand: the stock clients' model is older than the operation. Status, headers, body."""
+    keys = fw.credentials()
+    url = f"{fw.endpoint['api']}/connections/{urllib.parse.quote(client_id, safe='')}"
+    if query:
+        url += "?" + urllib.parse.urlencode(query)
+    request = botocore.awsrequest.AWSRequest("DELETE", url)
+    credentials = botocore.credentials.Credentials(keys["aws_access_key_id"], keys["aws_secret_access_key"])
+    botocore.auth.SigV4Auth(credentials, "iotdevicegateway", "us-east-1").add_auth(request)
+    call = urllib.request.Request(url, method="DELETE", headers=dict(request.headers))
+    try:
+        with urllib.request.urlopen(call, timeout=20, context=ssl.create_default_context(cafile=fw.ca)) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def fails(code, call, **arguments):
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    assert caught.value.response["Error"]["Code"] == code, caught.value
+
+
+def test_delete_connection(fw):
+    me, watcher = name(), name()
+    certificate = fw.thing(me)
+    with Device(fw, fw.thing(watcher), watcher) as reader:
+        reader.subscribe("wills/#")
+        with Device(fw, certificate, me, will=("wills/1", b"gone", 1)) as device:
+            status, _, body = delete_connection(fw, me)
+            assert status == 200 and not body
+            device.wait_closed()
+            reader.wait_message("wills/1")
+        with Device(fw, certificate, me, will=("wills/2", b"gone", 1)) as device:
+            assert delete_connection(fw, me, preventWillMessage="true")[0] == 200
+            device.wait_closed()
+            never(lambda: reader.received("wills/2"), 0.5)
+    status, headers, _ = delete_connection(fw, me)
+    assert status == 404 and headers["x-amzn-ErrorType"] == "ResourceNotFoundException"
+    # A session without a connection counts, and ends with cleanSession.
+    with Device(fw, certificate, me, clean=False) as device:
+        device.subscribe("kept/#")
+    wait_for(lambda: delete_connection(fw, me)[0] == 200, 5)
+    with Device(fw, certificate, me, clean=False) as device:
+        assert device.session_present
+    wait_for(lambda: delete_connection(fw, me, cleanSession="true")[0] == 200, 5)
+    assert delete_connection(fw, me)[0] == 404
+    with Device(fw, certificate, me, clean=False) as device:
+        assert not device.session_present
+    assert delete_connection(fw, "$reserved")[0] == 400
+
+
+def test_retained_messages(fw):
+    me, data = name(), fw.client("iot-data")
+    with Device(fw, fw.thing(me), me) as device:
+        before = time.time() * 1000
+        assert device.publish(f"{me}/a", b"first", 1, retain=True)
+        assert device.publish(f"{me}/a", b"second\0", 1, retain=True)
+        assert device.publish(f"{me}/b", b"plain", 0, retain=True)
+        data.publish(topic=f"{me}/c", qos=1, retain=True, payload=b"by the API")
+        assert data.get_retained_message(topic=f"{me}/c")["payload"] == b"by the API"
+        wait_for(lambda: len(listed(data, me)) == 3, 10, "the listing")
+        found = {each["topic"]: each for each in listed(data, me)}
+        assert found[f"{me}/a"]["payloadSize"] == 7 and found[f"{me}/a"]["qos"] == 1 and found[f"{me}/b"]["qos"] == 0
+        assert before - 2000 < found[f"{me}/a"]["lastModifiedTime"] < time.time() * 1000 + 2000
+        one = data.get_retained_message(topic=f"{me}/a")
+        assert one["payload"] == b"second\0" and one["qos"] == 1
+        assert one["lastModifiedTime"] == found[f"{me}/a"]["lastModifiedTime"]
+        device.publish(f"{me}/a", b"", 1, retain=True)
+        wait_for(lambda: len(listed(data, me)) == 2, 10, "the listing without it")
+        fails("ResourceNotFoundException", data.get_retained_message, topic=f"{me}/a")
+        fails("ResourceNotFoundException", data.get_retained_message, topic="never/published")
+        fails("InvalidRequestException", data.get_retained_message, topic="not/a/+/topic")
+        data.publish(topic=f"{me}/c", retain=True, payload=b"")
+        fails("ResourceNotFoundException", data.get_retained_message, topic=f"{me}/c")
+
+
+def listed(data, prefix):
+    """Page by page of one."""
+    out, token = [], {}
+    while True:
+        page = data.list_retained_messages(maxResults=1, **token)
+        out += page["retainedTopics"]
+        if "nextToken" not in page:
+            return [each for each in out if each["topic"].startswith(prefix)]
+        token = {"nextToken": page["nextToken"]}
+
+
+def test_retained_messages_go_to_filters_that_are_their_topic(fw):
+    me = name()
+    certificate = fw.thing(me)
+    with Device(fw, certificate, me) as device:
+        device.publish(f"{me}/kept", b"kept", 1, retain=True)
+    with Device(fw, certificate, me) as device:
+        for filter_ in (f"{me}/+", f"{me}/#", f"$share/g/{me}/kept"):
+            assert device.subscribe(filter_) < 0x80
+        never(lambda: device.received(), 0.7)
+        device.subscribe(f"{me}/kept")
+        device.wait_message(f"{me}/kept")
+        # New messages come to wildcards as ever, also those published with RETAIN.
+    with Device(fw, certificate, me) as device:
+        device.subscribe(f"{me}/#")
+        assert device.publish(f"{me}/kept", b"new", 1, retain=True)
+        assert device.wait_message(f"{me}/kept")[0][1] == b"new"
