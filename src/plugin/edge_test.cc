@@ -129,12 +129,13 @@ class EdgeTest : public testing::Test, public Broker {
     ids_[Key(key)] = std::string(id);
     return edge().OnConnect(request);
   }
-  Verdict ConnectServer(int key, std::string_view id = "$server", std::string_view secret = kSecret) {
+  Verdict ConnectServer(int key, std::string_view id = "$server", std::string_view secret = kSecret, bool clean = true) {
     ConnectRequest request;
     request.client = Key(key);
     request.client_id = id;
     request.address = options_.control_socket;
     request.password = secret;
+    request.clean_session = clean;
     return edge().OnConnect(request);
   }
   void Disconnect(int key) {
@@ -335,7 +336,7 @@ TEST_F(EdgeTest, LifecycleEventsTellWhatHappened) {
     events_.erase(events_.begin());
     return event.starts_with(start) && event.find(inside) != std::string::npos;
   };
-  ASSERT_EQ(Connect(1, "device"), Verdict::kAllow);
+  ASSERT_EQ(Connect(1, "device", 1, true, 5), Verdict::kAllow);
   EXPECT_TRUE(took("$aws/events/presence/connected/device={\"clientId\":\"device\",\"timestamp\":1800000000000",
                    "\"versionNumber\":0"));
   edge().OnSubscribe(Key(1), "a", 0);
@@ -594,7 +595,8 @@ TEST_F(EdgeTest, AStepOfTheWallClockIsMarked) {
 }
 
 TEST_F(EdgeTest, TheControlClientNeedsListenerSecretAndId) {
-  EXPECT_EQ(ConnectServer(50, "server"), Verdict::kClose) << "a device could have this id";
+  EXPECT_EQ(ConnectServer(50, "device", kSecret, false), Verdict::kClose) << "a device's session is not resumed";
+  EXPECT_EQ(ConnectServer(50, "device", kSecret, true), Verdict::kAllow) << "it is ended by a clean one";
   EXPECT_EQ(ConnectServer(51, "$server", "wrong"), Verdict::kClose);
   EXPECT_EQ(Connect(52, "$server"), Verdict::kClose) << "ids with $ are not for devices";
   EXPECT_EQ(ConnectServer(99), Verdict::kAllow);

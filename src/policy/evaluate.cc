@@ -114,10 +114,10 @@ class Evaluator {
     if (!condition.ok()) return Damage();
     std::vector<std::string_view> values;
     source_.Values(key, values);
+    if (values.empty() && missing_ != nullptr) missing_->emplace_back(key.name);
     if (op.family == OperatorFamily::kNull) return MatchesNull(condition, values.empty());
     bool negated = (op.modifiers & kNegated) != 0;
     if (values.empty()) {
-      if (missing_ != nullptr) missing_->emplace_back(key.name);
       if ((op.modifiers & (kIfExists | kForAllValues)) != 0) return true;
       return (op.modifiers & kForAnyValue) == 0 && negated;
     }

@@ -128,6 +128,33 @@ TEST(FramesTest, TheOtherKindsSurvive) {
   EXPECT_EQ(DisconnectReasonName(gone_out->reason), "MQTT_KEEP_ALIVE_TIMEOUT");
 
   bytes.clear();
+  UnregisteredFrame shown;
+  shown.client_id = "c";
+  shown.der = "der";
+  EncodeFrame(2, shown, bytes);
+  auto shown_out = DecodeUnregistered(One(bytes).body);
+  ASSERT_TRUE(shown_out.ok());
+  EXPECT_EQ(shown_out->der, "der");
+
+  bytes.clear();
+  std::string topics;
+  AppendRetained({"a/b", 5, 1, 300}, topics);
+  AppendRetained({"gone", 6, 0, 0}, topics);
+  EncodeFrame(2, RetainedFrame{2, topics}, bytes);
+  auto retained = DecodeRetained(One(bytes).body);
+  ASSERT_TRUE(retained.ok());
+  EXPECT_EQ(NextRetained(*retained).value()->payload_bytes, 300u);
+  EXPECT_EQ(NextRetained(*retained).value()->topic, "gone");
+  EXPECT_FALSE(NextRetained(*retained).value().has_value());
+
+  bytes.clear();
+  EncodeFrame(2, DoneFrame{77, true}, bytes);
+  auto done = DecodeDone(One(bytes).body);
+  ASSERT_TRUE(done.ok());
+  EXPECT_EQ(done->request, 77u);
+  EXPECT_TRUE(done->found);
+
+  bytes.clear();
   RefusedFrame refused;
   refused.reason = RefusalReason::kDenied;
   refused.topic = "x";

@@ -230,7 +230,7 @@ def test_just_in_time_registration(fw):
         assert len(watcher.received(topic)) == 2
     fw.iot.update_ca_certificate(certificateId=ca.id, newAutoRegistrationStatus="DISABLE")
     refused(fw, ca.issue(), "another-new-device")
-    never(lambda: len(fw.iot.list_certificates_by_ca(caCertificateId=ca.id)["certificates"]) > 1, 1.0)
+    never(lambda: len(fw.iot.list_certificates_by_ca(caCertificateId=ca.id)["certificates"]) > 1, 1.0, "it must not come")
 
 
 def test_a_certificate_without_a_ca_is_refused_with_its_reason(fw):
