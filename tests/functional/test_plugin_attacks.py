@@ -135,7 +135,7 @@ def test_g_one_certificate_meets_hard_caps(tmp_path, certificates):
         for i in range(5):
             live[0].publish(f"r/{i}", retain=True)
         reader = edge.connected("one", "t1")
-        reader.subscribe("r/#")
+        reader.subscribe(*[f"r/{i}" for i in range(5)])
         reader.ping()
         assert [m[0] for m in reader.inbox] == ["r/0", "r/1", "r/2"]
         assert live[0].subscribe(*[f"f/{i}" for i in range(9)]) == [1] * 6 + [0x80] * 3
