@@ -17,6 +17,7 @@
 #include "fleetward/api/handlers/iot_data.h"
 #include "fleetward/api/handlers/registry.h"
 #include "fleetward/api/handlers/sns.h"
+#include "fleetward/api/handlers/sts.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/base/counters.h"
 #include "fleetward/base/encoding.h"
@@ -337,6 +338,7 @@ class Server::Impl {
                                             }});
     RegisterAccessApi(*router_, *keys_, *operator_log_);
     api::RegisterSnsHandlers(*router_, *topics_);
+    api::RegisterStsHandlers(*router_);
     api::RegisterIotDataHandlers(*router_, MakeDataPlane(*pipeline_));
     FW_ASSIGN(auto names, crypto::ServerNames(options_.tls_hostnames));
     FW_ASSIGN(auto identity, crypto::EnsureServerCertificate(folder_.root(), *ca_, names, clock_.Now()));

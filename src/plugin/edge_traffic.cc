@@ -61,6 +61,7 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
   if (!client->ready()) {
     // A last will: checked, but not a message that the device sent (D41).
     if (client->rights->CanPublish(topic, retain, Now()) != policy::Refusal::kNone) return Verdict::kDeny;
+    if (retain && !uses_.Retain(client->fingerprint, topic, payload.empty())) return Verdict::kDeny;  // threats.md g
     if (retain) NoteRetained(topic, payload, qos, clock_.NowMs());
     return Verdict::kAllow;
   }

@@ -183,6 +183,13 @@ def test_delete_connection(fw):
     assert delete_connection(fw, "$reserved")[0] == 400
 
 
+def test_who_am_i(fw):
+    key = fw.credentials()["aws_access_key_id"]
+    identity = fw.client("sts").get_caller_identity()
+    assert identity["Account"] == "123456789012" and identity["UserId"] == key
+    assert identity["Arn"] == f"arn:aws:iam::123456789012:user/{key}"
+
+
 def test_retained_messages(fw):
     me, data = name(), fw.client("iot-data")
     with Device(fw, fw.thing(me), me) as device:

@@ -5,6 +5,7 @@
 #include "fleetward/api/handlers/iot_data.h"
 #include "fleetward/api/handlers/registry.h"
 #include "fleetward/api/handlers/sns.h"
+#include "fleetward/api/handlers/sts.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/crypto/certificate_authority.h"
 #include "fleetward/crypto/key_generator.h"
@@ -49,6 +50,7 @@ AllHandlers::AllHandlers() : services_(std::make_unique<Services>()) {
   RegisterFleetIndexHandlers(s.router, s.registry, s.fleet);
   RegisterDetectHandlers(s.router, {s.registry, s.directory, s.telemetry, s.alarms, s.verifications});
   RegisterSnsHandlers(s.router, s.topics);
+  RegisterStsHandlers(s.router);
   RegisterIotDataHandlers(s.router, {});
 }
 
