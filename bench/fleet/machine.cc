@@ -73,7 +73,8 @@ Machine::Machine(const Options& o, Answers& answers) : options(o), directory(kAc
         shard, *blocks, clock, answers, [](std::span<const notify::Publication>) { return Status(); },
         [](const model::ViolationId&) { return model::VerificationState::kUnknown; }, counters));
   }
-  converter = std::make_unique<ingest::FrameConverter>(directory, answers, faults, counters);
+  converter = std::make_unique<ingest::FrameConverter>(directory, answers, faults,
+                                                        ingest::FrameConverter::Listeners(), counters);
 }
 
 Machine::~Machine() {
