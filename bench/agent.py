@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """A1, A2: CPU of one collection, agent against the bare sock_diag walk and against a psutil collector.
 
-usage: bench/agent.py [--build build/release] [--quick]
+usage: bench/agent.py [--build build/release] [--connections 10,1000,10000] [--rounds 5] [--quick]
 
 Holds 10, 1,000 and 10,000 established TCP connections (both ends are counted), listening TCP and bound UDP
-sockets, and runs all in turn, A B C A B C, five times over. Prints medians, the median of the pairwise ratios and their
+sockets, and runs all in turn, A B C A B C, over and over. Prints medians, the median of the pairwise ratios and their
 range. The figures count only when all see the same sockets, which is checked (a round that other programs on the
 machine disturbed is run again). Custom metrics are measured apart.
 
@@ -133,6 +133,8 @@ def ratio(above, below):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build/release")
+    parser.add_argument("--connections", default="10,1000,10000")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one round with few connections, as a smoke test")
     options = parser.parse_args()
     # A network namespace of its own keeps other programs' sockets out of the comparison.
@@ -142,13 +144,13 @@ def main():
     bench = os.path.join(options.build, "bin", "agent_bench")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
-    rounds = 1 if options.quick else 5
+    rounds = 1 if options.quick else options.rounds
     print(f"CPU microseconds per collection, encoding included; ratios are medians of pairs (range); on {address()}, load "
           f"{os.getloadavg()[0]:.0f}")
     print(f"{'connections':>11} {'agent':>9} {'floor':>9} {'/proc':>9} {'lean':>9} {'psutil':>9}  "
           f"{'agent/floor (A1)':>18}  {'lean/agent':>20}  psutil/agent (A2)")
     fair = True
-    for connections in ((10, 100) if options.quick else (10, 1000, 10000)):
+    for connections in ((10, 100) if options.quick else [int(count) for count in options.connections.split(",")]):
         kept = hold(connections)
         fast = 20 if connections >= 10000 else 200
         slow = 1 if connections >= 10000 else 3
