@@ -144,6 +144,7 @@ class Feed {
     ingest::EdgeLoop::Callbacks callbacks;
     callbacks.deliver = [this](std::shared_ptr<const ingest::LogBatch> batch) { machine_.Deliver(std::move(batch)); };
     callbacks.reload = [] {};
+    callbacks.window_summaries = [this] { return machine_.CollectSummaries(); };
     loop_ = std::make_unique<ingest::EdgeLoop>(*listener_, *machine_.log, *machine_.converter, machine_.clock,
                                                std::move(callbacks), machine_.counters);
     loop_->Start({}, 0);
@@ -185,8 +186,10 @@ class Feed {
  private:
   void Commit(std::int64_t now) {
     machine_.Convert(frames_);
+    bool bucket_ended = now / kRoundMs != watermark_ms_ / kRoundMs;
     if (now >= watermark_ms_ + 1000) machine_.Emit(ingest::WatermarkRecord{watermark_ms_ = now});
     machine_.Commit();
+    if (bucket_ended) machine_.ExchangeSummaries();
   }
   void Send(std::int64_t now) {
     if (now >= watermark_ms_ + 1000) sender_->Add(report::ClockFrame{watermark_ms_ = now, now, 0, 1, 1});

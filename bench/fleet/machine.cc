@@ -146,6 +146,27 @@ void Machine::Commit() {
   batch_ = std::make_shared<ingest::LogBatch>();
 }
 
+std::optional<std::vector<detect::WindowSummary>> Machine::CollectSummaries() {
+  std::vector<detect::WindowSummary> parts;
+  for (auto& shard : shards) {
+    bool answered = shard->Ask([&](ingest::Shard& s) {
+      for (detect::WindowSummary& part : s.engine().PendingSummaries()) parts.push_back(std::move(part));
+    });
+    if (!answered) return std::nullopt;
+  }
+  auto merged = detect::MergeWindowSummaries(parts);
+  if (!merged.ok()) Check(merged.error(), "merging summaries");
+  return std::move(*merged);
+}
+
+void Machine::ExchangeSummaries() {
+  if (options.statistical == 0) return;
+  auto summaries = CollectSummaries();
+  if (!summaries || summaries->empty()) return;
+  for (detect::WindowSummary& summary : *summaries) Emit(ingest::WindowSummaryRecord{std::move(summary)});
+  Commit();
+}
+
 void Machine::Deliver(std::shared_ptr<const ingest::LogBatch> batch) {
   for (auto& shard : shards) shard->Post(batch);
 }

@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +53,9 @@ class Machine {
   void Emit(const ingest::Record& record);
   void Convert(std::string_view frame);
   void Commit();
+  /// What the shards saw in the windows that ended, for statistical thresholds: goes into the log, as the edge loop does it.
+  std::optional<std::vector<detect::WindowSummary>> CollectSummaries();
+  void ExchangeSummaries();
   /// Waits until the shards have applied everything, and written it.
   void Drain();
   void WaitForCheckpoint();
