@@ -147,7 +147,7 @@ class Feed {
     callbacks.window_summaries = [this] { return machine_.CollectSummaries(); };
     loop_ = std::make_unique<ingest::EdgeLoop>(*listener_, *machine_.log, *machine_.converter, machine_.clock,
                                                std::move(callbacks), machine_.counters);
-    loop_->Start({}, 0);
+    loop_->Start({}, 0, kRoundMs / 1000);
     sender_ = std::make_unique<bus::FrameSender>(bus::FrameSender::Options{path, "bench", Id128{1, 2}, 64 << 20, 100, 1024});
   }
   ~Feed() {
