@@ -55,7 +55,9 @@ FrameConverter::FrameConverter(const registry::Directory& directory, AnswerSink&
       dropped_reports_(counters.AddCounter("fleetward_edge_dropped_reports_total",
                                            "Reports that the broker's buffer could not keep.")),
       dropped_counters_(counters.AddCounter("fleetward_edge_dropped_counters_total",
-                                            "Counter records that the broker's buffer could not keep.")) {
+                                            "Counter records that the broker's buffer could not keep.")),
+      ignored_names_(counters.AddCounter("fleetward_names_ignored_total",
+                                         "Events of unregistered names beyond the bound.")) {
   for (std::size_t i = 0; i < refusals_.size(); ++i) {
     std::string label = "reason=\"" + std::string(report::RefusalReasonName(report::RefusalReason(i))) + "\"";
     refusals_[i] = &counters.AddCounter("fleetward_refusals_total", "Connections, publishes and subscriptions refused, "
@@ -84,6 +86,13 @@ Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const E
   return news;
 }
 
+registry::ResolvedThing FrameConverter::Resolve(std::string_view client_id, std::string_view fingerprint) {
+  registry::ResolvedThing thing = directory_.Resolve(client_id, ToFingerprint(fingerprint));
+  if (thing.registered || names_.Allows(fingerprint, thing.entity)) return thing;
+  ignored_names_.Add();
+  return {};
+}
+
 Status FrameConverter::OnReport(const report::RawFrame& raw, const Emit& emit) {
   FW_ASSIGN(report::ReportFrame frame, report::DecodeReport(raw.body));
   if (!IsThingName(frame.thing)) {
@@ -98,6 +107,10 @@ Status FrameConverter::OnReport(const report::RawFrame& raw, const Emit& emit) {
     return {};
   }
   registry::ThingIdentity thing = directory_.Identify(frame.thing);
+  if (!thing.registered && !names_.Allows(frame.fingerprint, thing.entity)) {
+    ignored_names_.Add();
+    return {};
+  }
   // A report that the agent repeats from its spool is the same report (D14, D15): the mark does not count.
   auto spooled_at = std::exchange(report_.spooled_at_seconds, std::nullopt);
   body_.clear();
@@ -149,7 +162,8 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
     FW_ASSIGN(auto counter, report::NextCounter(frame));
     if (!counter) return {};
     if (counter->dimension != 0 || counter->client_id.empty()) continue;
-    registry::ResolvedThing thing = directory_.Resolve(counter->client_id, ToFingerprint(counter->fingerprint));
+    registry::ResolvedThing thing = Resolve(counter->client_id, counter->fingerprint);
+    if (thing.entity.IsZero()) continue;
     CountsRecord record;
     record.entity = thing.entity;
     record.thing = thing.name.value();
@@ -173,7 +187,7 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
 
 Status FrameConverter::OnConnected(std::string_view body, const Emit& emit) {
   FW_ASSIGN(report::ConnectedFrame frame, report::DecodeConnected(body));
-  registry::ResolvedThing thing = directory_.Resolve(frame.client_id, ToFingerprint(frame.fingerprint));
+  registry::ResolvedThing thing = Resolve(frame.client_id, frame.fingerprint);
   ConnectionRecord record;
   record.entity = thing.entity;
   record.thing = thing.name.value();
@@ -190,7 +204,7 @@ Status FrameConverter::OnConnected(std::string_view body, const Emit& emit) {
 
 Status FrameConverter::OnDisconnected(std::string_view body, const Emit& emit) {
   FW_ASSIGN(report::DisconnectedFrame frame, report::DecodeDisconnected(body));
-  registry::ResolvedThing thing = directory_.Resolve(frame.client_id, ToFingerprint(frame.fingerprint));
+  registry::ResolvedThing thing = Resolve(frame.client_id, frame.fingerprint);
   ConnectionRecord record;
   record.entity = thing.entity;
   record.thing = thing.name.value();
@@ -219,7 +233,7 @@ Status FrameConverter::OnRefused(std::string_view body, const Emit& emit) {
   ConnectionRecord record;
   registry::ResolvedThing thing;
   if (!frame.client_id.empty()) {
-    thing = directory_.Resolve(frame.client_id, ToFingerprint(frame.fingerprint));
+    thing = Resolve(frame.client_id, frame.fingerprint);
     record.entity = thing.entity;
     record.thing = thing.name.value();
   }
@@ -258,6 +272,7 @@ Status FrameConverter::OnClock(std::string_view body, const Emit& emit, FrameNew
     emit(ClockStepRecord{frame.step_ms, frame.event_time_ms});
   }
   edge_time_ms_ = frame.event_time_ms;
+  names_.Renew(frame.event_time_ms);
   news.step_ms = frame.step_ms;
   news.clock_ms = frame.event_time_ms;
   news.applied_version = frame.policy_version;

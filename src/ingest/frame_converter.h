@@ -15,6 +15,7 @@
 #include "fleetward/report/decode.h"
 #include "fleetward/report/frames.h"
 #include "fault_book.h"
+#include "name_budget.h"
 
 namespace fleetward::ingest {
 
@@ -57,11 +58,14 @@ class FrameConverter {
   Status OnRetained(std::string_view body);
   Status OnDone(std::string_view body);
   void Reject(const report::ReportFrame& frame, std::string_view reason);
+  /// Nothing (a zero entity, counted) for names that are no things beyond what the certificate may have.
+  registry::ResolvedThing Resolve(std::string_view client_id, std::string_view fingerprint);
 
   const registry::Directory& directory_;
   AnswerSink& answers_;
   FaultBook& faults_;
   Listeners listeners_;
+  NameBudget names_;
   report::ReportDecoder decoder_;
   report::MetricReport report_;  // reused
   std::string body_;             // reused
@@ -69,6 +73,7 @@ class FrameConverter {
   Counter& malformed_;
   Counter& dropped_reports_;
   Counter& dropped_counters_;
+  Counter& ignored_names_;
   std::array<Counter*, static_cast<std::size_t>(report::kLastRefusalReason) + 1> refusals_{};
 };
 

@@ -160,4 +160,5 @@ def test_g_a_hundred_thousand_names_under_one_certificate(make):
         assert device.ask(report(1))[0] == "accepted"
     assert {part: fw.living(part) for part in ("broker", "server")} == {"broker": broker, "server": server}
     assert sizes["metric names"][0] - sizes["start"][0] < 100, sizes
-    assert sizes["metric names"][1] - sizes["start"][1] < 200, sizes
+    # What is kept of them on disk fills the store's write buffer once.
+    assert sizes["metric names"][1] - sizes["start"][1] < 150, sizes
