@@ -26,6 +26,13 @@ std::uint32_t Seconds(std::int64_t time_s) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_s, 0, UINT32_MAX));
 }
 
+// Expected alarms are counted higher while little is known: confidence must be honest on the first day, too.
+float Doubt(const Model& model) {
+  constexpr float kDay = 288;
+  float days = static_cast<float>(std::max(model.values, kLeastValues)) / kDay;
+  return 1 + 1 / (days * days);
+}
+
 struct Evidence {
   std::array<float, kPredictors> residuals{};
   std::array<float, kPredictors> surprises{};
@@ -204,7 +211,7 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   if (!late) model.last_s = Seconds(time_s);
   float statistic = (kParameters.fresh * evidence.statistic + model.smoothed) / (1 + kParameters.fresh);
   float blocks = kWeek / static_cast<float>(step_s) / static_cast<float>(kParameters.block);
-  float score = ScoreOfRate(model.calibration.Share(statistic) * blocks);
+  float score = ScoreOfRate(model.calibration.Share(statistic) * blocks * Doubt(model));
   if (model.values < kLeastValues) score = 0;
   verdict.score = score;
 
