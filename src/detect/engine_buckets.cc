@@ -110,6 +110,7 @@ void Engine::Impl::AddCounts(const CountsEvent& event, std::int64_t boundary_ms)
     switch (window.feed) {
       case Feed::kPanes: AddToPanes(*thing, window, deltas, seen, time_ms); break;
       case Feed::kSizes: AddToSizes(*thing, window, deltas, seen, time_ms); break;
+      case Feed::kSilence: break;
       default: AddToSources(*thing, window, deltas, time_ms);
     }
   }
@@ -242,6 +243,26 @@ void Engine::Impl::JudgeOffline(Thing& thing, std::int64_t time_ms) {
   }
 }
 
+/// Seconds since the thing's last report. What was not watched is no silence: a thing that never reported is counted
+/// from the first bucket in which the behavior covers it, and after a gap in the watch the count begins anew.
+void Engine::Impl::JudgeSilence(Thing& thing, const PlanWindow& window, std::int64_t time_ms) {
+  auto& state = thing.At<SilenceWindow>(window);
+  if (state.since_ms == 0) state.since_ms = time_ms - BucketMs();
+  std::int64_t last = state.since_ms;
+  if (thing.last_report_ms != Thing::kNever) last = std::max(last, thing.last_report_ms);
+  std::int64_t silent_ms = std::max<std::int64_t>(time_ms - last, 0);
+  for (std::uint16_t index : window.behaviors) {
+    const NumericLimit& limit = thing.plan().behaviors[index].code->criteria.limit();
+    Observation seen = Frame(time_ms, time_ms - silent_ms, time_ms);
+    seen.verdict = limit.Holds(static_cast<double>(silent_ms) / 1000.0) ? Verdict::kConforming : Verdict::kViolating;
+    // Only a report ends an alarm, not that the count began anew.
+    bool reported = thing.last_report_ms != Thing::kNever && thing.last_report_ms >= state.since_ms;
+    if (seen.verdict == Verdict::kConforming && thing.behavior(index).in_alarm() && !reported) continue;
+    seen.last = static_cast<std::uint64_t>(silent_ms / 1000);
+    Datapoint(thing, index, seen, [&] { return model::MetricValue(model::Count{silent_ms / 1000}); });
+  }
+}
+
 void Engine::Impl::OnWatermark(Timestamp time) {
   std::int64_t now = ToMillis(time);
   if (now < watermark_ms_) return;
@@ -299,6 +320,7 @@ void Engine::Impl::CloseThing(Thing& thing, std::int64_t boundary_ms) {
     switch (window.feed) {
       case Feed::kPanes: ClosePanes(thing, window, boundary_ms); break;
       case Feed::kSizes: CloseSizes(thing, window, boundary_ms); break;
+      case Feed::kSilence: JudgeSilence(thing, window, boundary_ms); break;
       default: CloseSources(thing, window, boundary_ms);
     }
   }
@@ -403,6 +425,8 @@ void Engine::Impl::BreakWindows(Slab& slab) {
         auto& state = thing->At<SizeWindow>(window);
         state = SizeWindow();
         state.seen = thing->connections > 0;
+      } else if (window.feed == Feed::kSilence) {
+        thing->At<SilenceWindow>(window) = SilenceWindow();
       }
     }
   }

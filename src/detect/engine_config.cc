@@ -30,6 +30,7 @@ std::vector<std::int32_t> MatchWindows(const std::vector<PlanWindow>& from, cons
 std::size_t StateBytes(const PlanWindow& window) {
   if (window.feed == Feed::kDelta) return sizeof(DeltaWindow);
   if (window.feed == Feed::kSizes) return sizeof(SizeWindow);
+  if (window.feed == Feed::kSilence) return sizeof(SilenceWindow);
   if (window.feed == Feed::kPanes) return sizeof(PaneWindow) + static_cast<std::size_t>(window.layout.panes) * 8;
   return 0;
 }

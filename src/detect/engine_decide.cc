@@ -112,6 +112,7 @@ void Engine::Impl::Raise(Thing& thing, std::uint16_t index, const Observation& s
   }
   Decision decision = MakeDecision(thing, behavior, state, ViolationEventType::kInAlarm, seen.cause, time);
   decision.inputs = MakeInputs(behavior, seen, value);
+  if (thing.flags & Thing::kConnectionKnown) decision.inputs.connected = thing.connections > 0;
   decision.event.metric_value = value;
   if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
   if (behavior.model >= 0) decision.inputs.expected = ModelExpectation(thing, index);
@@ -132,6 +133,7 @@ void Engine::Impl::Clear(Thing& thing, std::uint16_t index, const Observation& s
   Decision decision =
       MakeDecision(thing, behavior, state, ViolationEventType::kAlarmCleared, seen.cause, FromMillis(seen.time_ms));
   decision.inputs = MakeInputs(behavior, seen, value);
+  if (thing.flags & Thing::kConnectionKnown) decision.inputs.connected = thing.connections > 0;
   decision.event.metric_value = value;
   if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
   if (behavior.model >= 0) decision.inputs.expected = ModelExpectation(thing, index);

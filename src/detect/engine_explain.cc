@@ -45,6 +45,7 @@ std::vector<BehaviorExplanation> Engine::Impl::Explain(const model::EntityId& en
     out.verdict = state.verdict == Verdict::kNoData ? BeforeData(*thing, behavior) : state.verdict;
     FillLast(behavior, state, out);
     if (state.last_seen_s != 0) out.last_seen = FromMillis(std::int64_t{state.last_seen_s} * 1000);
+    if (thing->flags & Thing::kConnectionKnown) out.connected = thing->connections > 0;
     out.needed_ms = behavior.code->needed_ms;
     out.violating = state.violating;
     out.needed_to_alarm = behavior.code->to_alarm;

@@ -178,6 +178,7 @@ class Engine::Impl {
   void CloseSources(Thing& thing, const PlanWindow& window, std::int64_t boundary_ms);
   void JudgeSize(Thing& thing, std::uint16_t index, const SizeWindow& state, const Observation& frame);
   void JudgeOffline(Thing& thing, std::int64_t time_ms);
+  void JudgeSilence(Thing& thing, const PlanWindow& window, std::int64_t time_ms);
   void CloseBucket(Slab& slab);
   void CloseThing(Thing& thing, std::int64_t boundary_ms);
   void BreakWindows(Slab& slab);

@@ -63,6 +63,9 @@ void Engine::Impl::JudgeReport(Thing& thing, const ReportEvent& event) {
     thing.interval_ms = static_cast<std::uint32_t>(std::min<std::int64_t>(next, UINT32_MAX));
   }
 
+  for (const PlanWindow& window : plan.buckets) {
+    if (window.feed == Feed::kSilence) JudgeSilence(thing, window, time_ms);
+  }
   JudgeDeltas(thing, event, elapsed_ms, first, gap);
   for (std::uint16_t index : plan.counts) {
     const CompiledBehavior& code = *plan.behaviors[index].code;

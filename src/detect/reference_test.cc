@@ -257,7 +257,7 @@ class Dice {
 };
 
 model::Behavior RandomBehavior(Dice& dice, int number) {
-  const model::MetricInfo& info = model::BuiltinMetrics()[dice.Pick(model::kBuiltinMetricCount)];
+  const model::MetricInfo& info = model::BuiltinMetrics()[dice.Pick(model::kBuiltinMetricCount - 1)];
   model::Behavior behavior;
   behavior.name = model::BehaviorName("b" + std::to_string(number));
   behavior.metric = std::string(info.name);

@@ -33,6 +33,7 @@ constexpr std::array<MetricInfo, kBuiltinMetricCount> kMetrics = {{
     {B::kListeningUdpPorts, "aws:listening-udp-ports", kPorts, kDevice, false, false, false, false, false, ""},
     {B::kDestinationIpAddresses, "aws:destination-ip-addresses", kCidrs, kDevice, false, false, false, false, false,
      ""},
+    {B::kReportSilence, "fleetward:report-silence", kCount, kCloud, false, false, false, false, false, "seconds"},
 }};
 
 }  // namespace

@@ -19,13 +19,13 @@ struct MetricFacts {
   bool statistical = false;
   bool ml = false;
   bool dimension = false;
-  bool only_upper_limits = false;   // aws:disconnect-duration
+  bool only_upper_limits = false;   // aws:disconnect-duration, fleetward:report-silence
 };
 
 std::optional<MetricFacts> FactsOf(std::string_view name, const BehaviorRules& rules) {
   if (const MetricInfo* info = FindBuiltinMetric(name)) {
     return MetricFacts{info->kind, info->needs_duration, info->statistical, info->ml, info->dimension,
-                       info->id == BuiltinMetric::kDisconnectDuration};
+                       info->id == BuiltinMetric::kDisconnectDuration || info->id == BuiltinMetric::kReportSilence};
   }
   if (!rules.custom_metric) return std::nullopt;
   auto type = rules.custom_metric(name);

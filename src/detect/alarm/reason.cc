@@ -32,7 +32,17 @@ const std::string& MetricName(const PlanBehavior& behavior) {
   return behavior.definition->metric ? *behavior.definition->metric : kNone;
 }
 
-std::string Unit(const PlanBehavior& behavior) { return behavior.code->feed == Feed::kOffline ? " minutes" : ""; }
+std::string Unit(const PlanBehavior& behavior) {
+  if (behavior.code->feed == Feed::kSilence) return " seconds";
+  return behavior.code->feed == Feed::kOffline ? " minutes" : "";
+}
+
+/// Why a thing is silent, as far as it is known.
+std::string SilenceText(const PlanBehavior& behavior, bool violating, std::optional<bool> connected) {
+  if (behavior.code->feed != Feed::kSilence || !violating) return "";
+  if (!connected) return "; the thing was never seen to connect";
+  return *connected ? "; the thing is connected: its agent has stopped or reports elsewhere" : "; the thing is offline";
+}
 
 /// "less-than 10000", "less-than-equals 1200 (p99 of 49 other things in the 300 s before …)", "between 3 and 17 (…)".
 std::string Normal(const PlanBehavior& behavior, const std::optional<Expectation>& expected) {
@@ -87,7 +97,7 @@ std::string DatapointReason(const PlanBehavior& behavior, const Inputs& inputs, 
     text = ListText(behavior, inputs.elements, inputs.offending, inputs.example);
   } else {
     text = MetricName(behavior) + " was " + Scalar(inputs.value) + Unit(behavior) + WindowText(behavior, inputs) +
-           ", normal is " + Normal(behavior, inputs.expected);
+           ", normal is " + Normal(behavior, inputs.expected) + SilenceText(behavior, violating, inputs.connected);
   }
   if (cause == Cause::kEarly) text += "; decided before the window's end";
   if (needed > 1) {
@@ -121,7 +131,8 @@ std::string VerdictReason(const PlanBehavior& behavior, const BehaviorExplanatio
         return ListText(behavior, state.elements, state.offending, state.example);
       }
       return metric + " was " + Scalar(state.last_value) + Unit(behavior) + ", normal is " +
-             Normal(behavior, state.expected);
+             Normal(behavior, state.expected) +
+             SilenceText(behavior, state.verdict == Verdict::kViolating, state.connected);
     }
     case Verdict::kEmptyList: return "the last list was empty, which conforms";
     case Verdict::kNoMessages: return "no message was sent in the last bucket, so none was on the wrong side";

@@ -21,6 +21,7 @@ Feed FeedOf(const model::MetricInfo& info) {
     case BuiltinMetric::kMessageByteSize: return Feed::kSizes;
     case BuiltinMetric::kSourceIpAddress: return Feed::kAddresses;
     case BuiltinMetric::kDisconnectDuration: return Feed::kOffline;
+    case BuiltinMetric::kReportSilence: return Feed::kSilence;
     case BuiltinMetric::kListeningTcpPorts: return Feed::kTcpPorts;
     case BuiltinMetric::kListeningUdpPorts: return Feed::kUdpPorts;
     case BuiltinMetric::kDestinationIpAddresses: return Feed::kRemotes;
@@ -67,6 +68,7 @@ bool ValueFits(const model::MetricValue& value, ValueKind kind) {
 /// False when the criteria cannot be judged.
 bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& options, CompiledBehavior& code) {
   auto percentile = ParsePercentile(*criteria.statistic);
+  if (code.feed == Feed::kOffline || code.feed == Feed::kSilence) return false;
   if (!percentile || !criteria.comparison_operator || IsList(code.kind) ||
       *criteria.comparison_operator > model::ComparisonOperator::kGreaterThanEquals) {
     return false;
@@ -84,7 +86,7 @@ bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& op
 
 /// Datapoints are those of a bucket's length (detect.md §3); durationSeconds means nothing.
 bool CompileModel(const model::BehaviorCriteria& criteria, const Options& options, CompiledBehavior& code) {
-  if (IsList(code.kind) || code.feed == Feed::kOffline) return false;
+  if (IsList(code.kind) || code.feed == Feed::kOffline || code.feed == Feed::kSilence) return false;
   code.confidence = *criteria.ml_confidence;
   code.needed_ms = code.length_ms = std::int64_t{options.bucket_seconds} * 1000;
   return true;
@@ -154,7 +156,8 @@ class Builder {
       case Feed::kDelta: AddWindow(plan_.deltas, behavior, index); break;
       case Feed::kPanes:
       case Feed::kSizes:
-      case Feed::kAddresses: AddWindow(plan_.buckets, behavior, index); break;
+      case Feed::kAddresses:
+      case Feed::kSilence: AddWindow(plan_.buckets, behavior, index); break;
     }
   }
 
@@ -174,7 +177,10 @@ class Builder {
         window.layout = PaneLayout::Of(window.needed_ms, bucket_ms);
         Place(window, sizeof(PaneWindow) + static_cast<std::size_t>(window.layout.panes) * 8, bytes);
       } else {
-        Place(window, window.feed == Feed::kSizes ? sizeof(SizeWindow) : 0, bytes);
+        std::size_t size = window.feed == Feed::kSizes ? sizeof(SizeWindow)
+                           : window.feed == Feed::kSilence ? sizeof(SilenceWindow)
+                                                           : 0;
+        Place(window, size, bytes);
       }
     }
     plan_.state_bytes = static_cast<std::uint32_t>(bytes);

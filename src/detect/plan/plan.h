@@ -30,6 +30,7 @@ enum class Feed : std::uint8_t {
   kSizes,         // message sizes of a bucket
   kAddresses,     // source addresses of a bucket
   kOffline,       // disconnect-duration
+  kSilence,       // seconds since the last report
 };
 
 struct CompiledBehavior {

@@ -83,4 +83,10 @@ struct SizeWindow {
 };
 static_assert(sizeof(SizeWindow) == 24);
 
+/// For how long a thing did not report; part of the stored format.
+struct SilenceWindow {
+  std::int64_t since_ms = 0;   // watched since; 0: not yet
+};
+static_assert(sizeof(SilenceWindow) == 8);
+
 }  // namespace fleetward::detect

@@ -77,6 +77,7 @@ struct Inputs {
   std::uint32_t offending = 0;             // lists: how many were on the wrong side
   std::string example;                     // lists: the first of these
   std::optional<Expectation> expected;     // statistical and ML behaviors
+  std::optional<bool> connected;           // whether the thing was; unset: never seen to connect
 };
 
 /// One transition of one alarm.
@@ -151,6 +152,7 @@ struct BehaviorExplanation {
   std::string example;                     // one of these, if it is a port or an IPv4 address
   std::optional<Expectation> expected;     // statistical and ML behaviors: what is normal now
   std::optional<Timestamp> last_seen;      // when the metric last had a value, whole seconds
+  std::optional<bool> connected;           // whether the thing is; unset: never seen to connect
   std::int64_t covered_ms = 0;             // of the open window
   std::int64_t needed_ms = 0;
   std::int32_t violating = 0;              // consecutive violating datapoints so far

@@ -40,8 +40,9 @@ enum class BuiltinMetric : std::uint8_t {
   kListeningTcpPorts = 15,
   kListeningUdpPorts = 16,
   kDestinationIpAddresses = 17,
+  kReportSilence = 18,     // of our own: seconds since the thing's last report
 };
-inline constexpr std::uint32_t kBuiltinMetricCount = 18;
+inline constexpr std::uint32_t kBuiltinMetricCount = 19;
 
 /// Identifies a metric in engines and stores: a BuiltinMetric below kFirstCustomMetric, else a number which the
 /// registry gave to a custom metric at its creation and never gives again.
