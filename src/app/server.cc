@@ -40,6 +40,7 @@
 #include "fleetward/registry/fleet_index.h"
 #include "fleetward/registry/policy_publisher.h"
 #include "fleetward/registry/registry.h"
+#include "fleetward/registry/registry_events.h"
 #include "fleetward/registry/trust_publisher.h"
 #include "fleetward/store/sqlite/database.h"
 #include "fleetward/supervise/supervisor.h"
@@ -169,6 +170,7 @@ class Server::Impl {
     if (admin_) admin_->Stop(Millis(200));
     if (api_) api_->Stop(Millis(1500));
     housekeeper_.Stop();
+    if (registry_events_) registry_events_->Stop();
     if (pipeline_) pipeline_->Stop();
     if (fleet_) fleet_->Stop();
     if (dispatcher_) dispatcher_->Stop();
@@ -205,11 +207,8 @@ class Server::Impl {
     changes_.Add(*trust_);
     changes_.Add(*directory_);
     changes_.Add(*publisher_);
-    registry::Quotas quotas;
-    quotas.min_duration_seconds = static_cast<std::int32_t>(options_.detect_min_duration_seconds);
-    quotas.thing_type_delete_delay_seconds = options_.registry_thing_type_delete_delay_seconds;
     registry_ = std::make_unique<registry::Registry>(
-        registry::Context{*store_, clock_, arns, quotas, changes_, *publisher_}, *ca_, key_generator_);
+        registry::Context{*store_, clock_, arns, QuotasOf(options_), changes_, *publisher_}, *ca_, key_generator_);
     importer_ = std::make_unique<registry::Importer>(registry_->context(), *ca_, key_generator_);
     fleet_ = std::make_unique<registry::FleetIndex>(registry_->context(), *directory_,
                                                     registry_->dynamic_thing_groups, counters_);
@@ -280,6 +279,13 @@ class Server::Impl {
     feed_ = std::make_unique<ingest::ConfigFeed>(
         *directory_, *registry_, [this](std::vector<ingest::Record> records) { pipeline_->Configure(std::move(records)); });
     changes_.Add(*feed_);
+    FW_ASSIGN(auto events, registry_->event_configurations.Describe());
+    registry_events_ = std::make_unique<registry::RegistryEvents>(
+        events, registry_->arns(), clock_,
+        [this](const registry::RegistryEvent& event) { return pipeline_->Publish(event.topic, event.payload, 1, false); },
+        counters_);
+    changes_.Add(*registry_events_);
+    registry_events_->Start();
     alarms_ = std::make_unique<alarms::AlarmQuery>(pipeline_->blocks(), *verifications_);
     return pipeline_->Start(feed_->WholeConfiguration());
   }
@@ -428,6 +434,7 @@ class Server::Impl {
   std::unique_ptr<alarms::VerificationBook> verifications_;
   std::unique_ptr<ingest::ConfigFeed> feed_;
   std::unique_ptr<ingest::Pipeline> pipeline_;
+  std::unique_ptr<registry::RegistryEvents> registry_events_;
   std::unique_ptr<alarms::AlarmQuery> alarms_;
   std::unique_ptr<access::Authenticator> authenticator_;
   std::unique_ptr<access::OperatorLog> operator_log_;

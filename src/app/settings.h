@@ -7,6 +7,7 @@
 #include "data_folder.h"
 #include "fleetward/base/result.h"
 #include "fleetward/config/server_options.h"
+#include "fleetward/registry/quotas.h"
 
 namespace fleetward::app {
 
@@ -20,6 +21,8 @@ Result<config::ServerOptions> LoadOptions(const SettingSources& sources);
 
 /// Base of links and `endpoint.json`'s api: api.public_url, else a name and port that lead to api.listen.
 std::string PublicUrl(const config::ServerOptions& options);
+/// The limits of the registry.
+registry::Quotas QuotasOf(const config::ServerOptions& options);
 /// A name of the server certificate for MQTT clients.
 std::string MqttHost(const config::ServerOptions& options);
 /// Port of the first MQTT listener.

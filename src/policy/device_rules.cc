@@ -68,11 +68,18 @@ Refusal ReadFromThing(const DeviceRules& rules, const Ownership& who, const Leve
   return rules.report_for_others && literal && answer ? Refusal::kNone : Refusal::kForeignReport;
 }
 
-/// `$aws/events/{family}/{event}/{client id}` and `$aws/events/thing/{thing}/…`: one's own only.
+/// `$aws/events/{family}/{event}/{client id}` and the registry's events about one thing: one's own only. Events about
+/// groups and types are nobody's own.
 Refusal ReadEvents(const Ownership& who, std::string_view topic, const Levels& levels) {
   if (levels.size() < 5) return Refusal::kForeignReport;
-  if (levels[2] == "thing") {
-    return !IsWildcard(levels[3]) && who.Owns(levels[3]) ? Refusal::kNone : Refusal::kForeignReport;
+  auto own = [&](std::size_t at) {
+    bool mine = levels.size() > at && !IsWildcard(levels[at]) && who.Owns(levels[at]);
+    return mine ? Refusal::kNone : Refusal::kForeignReport;
+  };
+  if (levels[2] == "thing") return own(3);
+  if (levels[2] == "thingTypeAssociation" && levels[3] == "thing") return own(4);
+  if (levels[2] == "thingGroupMembership" && levels[3] == "thingGroup" && levels.size() > 6 && levels[5] == "thing") {
+    return own(6);
   }
   if (!OneOf(levels[2], "presence", "subscriptions") || levels[3] == "#") return Refusal::kForeignReport;
   // A client id may hold slashes: the rest of the topic is compared whole. One with wildcards never compares equal.

@@ -114,7 +114,11 @@ TEST_F(DeviceSessionTest, ThreatBOthersReportsAndEventsAreNotReadable) {
         "$aws/things/dev2/defender/metrics/json/accepted", "$aws/things/+/+/metrics/json", "$aws/events/#",
         "$aws/events/presence/#", "$aws/events/presence/connected/+", "$aws/events/presence/connected/dev2",
         "$aws/events/+/+/dev1", "$aws/things/+/#", "$share/g/$aws/things/+/defender/metrics/json",
-        "$aws/things/dev2/+/metrics/json", "$aws/events/thing/dev2/created", "$aws/events/thing/+/created"}) {
+        "$aws/things/dev2/+/metrics/json", "$aws/events/thing/dev2/created", "$aws/events/thing/+/created",
+        "$aws/events/thingGroupMembership/thingGroup/g/thing/dev2/added", "$aws/events/thingGroupMembership/#",
+        "$aws/events/thingGroupMembership/thingGroup/+/thing/+/added", "$aws/events/thingGroup/dev1/updated",
+        "$aws/events/thingTypeAssociation/thing/+/thingType/t/added", "$aws/events/thingType/t/created",
+        "$aws/events/thingGroupHierarchy/thingGroup/g/childThingGroup/dev1/added"}) {
     EXPECT_EQ(s.CanSubscribe(filter, kNow), Refusal::kForeignReport) << filter;
   }
   for (const char* filter : {"$SYS/#", "$CONTROL/#", "$share/g/$SYS/#", "$aws/rules/#"}) {
@@ -122,7 +126,9 @@ TEST_F(DeviceSessionTest, ThreatBOthersReportsAndEventsAreNotReadable) {
   }
   for (const char* filter : {"$aws/things/dev1/defender/metrics/json/accepted", "$aws/things/dev1/defender/metrics/#",
                              "$aws/things/dev1/#", "$aws/events/presence/+/dev1", "#", "+/+", "$share/g/a/#",
-                             "$aws/things/dev2/shadow/update/accepted", "$aws/events/thing/dev1/#"}) {
+                             "$aws/things/dev2/shadow/update/accepted", "$aws/events/thing/dev1/#",
+                             "$aws/events/thingGroupMembership/thingGroup/+/thing/dev1/added",
+                             "$aws/events/thingTypeAssociation/thing/dev1/thingType/+/+"}) {
     EXPECT_EQ(s.CanSubscribe(filter, kNow), Refusal::kNone) << filter;
   }
   EXPECT_EQ(s.CanReceive("$aws/things/dev2/defender/metrics/json", kNow), Refusal::kForeignReport);

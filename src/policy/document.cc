@@ -50,14 +50,17 @@ bool TooDeep(std::string_view text) {
   return false;
 }
 
-/// Parses, refusing what the library would take silently: duplicate keys.
-Result<Json> ParseJson(std::string_view text) {
+Status CheckLength(std::string_view text, std::size_t max_characters) {
   if (text.size() > kMaxDocumentBytes) return Malformed("The policy document is too long");
   std::size_t size = CharactersWithoutSpace(text);
-  if (size > kMaxDocumentChars) {
-    return Malformed("The policy document has " + std::to_string(size) +
-                     " characters without white space; the limit is " + std::to_string(kMaxDocumentChars));
-  }
+  if (size <= max_characters) return {};
+  return Malformed("The policy document has " + std::to_string(size) +
+                   " characters without white space; the limit is " + std::to_string(max_characters));
+}
+
+/// Parses, refusing what the library would take silently: duplicate keys.
+Result<Json> ParseJson(std::string_view text) {
+  FW_TRY(CheckLength(text, kMaxDocumentChars));
   if (TooDeep(text)) return Malformed("The policy document is nested too deeply");
   std::vector<std::set<std::string>> keys;
   std::string duplicate;
@@ -327,7 +330,8 @@ Result<CompiledPolicy> CompilePolicy(std::string_view name, std::string_view doc
   return CompiledPolicy{std::string(name), std::move(body)};
 }
 
-Status ValidatePolicyDocument(std::string_view document) {
+Status ValidatePolicyDocument(std::string_view document, std::size_t max_characters) {
+  FW_TRY(CheckLength(document, max_characters));
   FW_TRY(CompilePolicy("", document));
   return {};
 }

@@ -72,6 +72,17 @@ Result<std::vector<std::string>> PartsUnder(ConstReader reader, const Table& tab
   return parts;
 }
 
+Result<std::vector<std::string>> FirstPartsUnder(ConstReader reader, const Table& table, std::string_view prefix,
+                                                 std::size_t most) {
+  std::vector<std::string> parts;
+  std::string from = OrderedKey({prefix});
+  FW_TRY(reader.Scan(table, from, PrefixEnd(from), [&](std::string_view key, std::string_view) {
+    if (auto split = store::SplitOrderedKey(key)) parts.push_back(std::move(split->back()));
+    return parts.size() < most;
+  }));
+  return parts;
+}
+
 Result<bool> AnyUnder(ConstReader reader, const Table& table, std::string_view prefix) {
   bool any = false;
   std::string from = OrderedKey({prefix});
@@ -141,7 +152,27 @@ Attributes UpdatedAttributes(const Attributes& present, const Attributes& update
   return updated;
 }
 
-Status PutTags(Transaction& tx, std::string_view resource, const Attributes& tags) {
+Status CheckCount(ConstReader reader, const Table& table, std::size_t most, std::string_view what) {
+  std::size_t count = 0;
+  FW_TRY(reader.Scan(table, "", "", [&](auto, auto) { return ++count < most; }));
+  if (count < most) return {};
+  return Error(Code::kLimitExceeded, "There are already " + std::to_string(most) + " " + std::string(what) +
+                                         ", the most an account may have");
+}
+
+Status CheckTags(const Attributes& tags, const Quotas& quotas) {
+  for (const auto& [key, value] : tags) {
+    bool reserved = key.size() >= 4 && (key[0] == 'a' || key[0] == 'A') && (key[1] == 'w' || key[1] == 'W') &&
+                    (key[2] == 's' || key[2] == 'S') && key[3] == ':';
+    if (reserved) return Error(Code::kInvalidArgument, "The tag key " + key + " begins with aws:, which is reserved");
+  }
+  if (tags.size() <= quotas.tags_per_resource) return {};
+  return Error(Code::kLimitExceeded, "A resource may carry at most " + std::to_string(quotas.tags_per_resource) +
+                                         " tags, not " + std::to_string(tags.size()));
+}
+
+Status PutTags(Transaction& tx, std::string_view resource, const Attributes& tags, const Quotas& quotas) {
+  FW_TRY(CheckTags(tags, quotas));
   for (const auto& [key, value] : tags) FW_TRY(tx.Put(kTags, OrderedKey({resource, key}), value));
   return {};
 }

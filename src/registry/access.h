@@ -42,7 +42,13 @@ Error NotFound(std::string_view kind, std::string_view name);
 
 /// The last parts of all keys OrderedKey({prefix, part}) in order.
 Result<std::vector<std::string>> PartsUnder(ConstReader reader, const Table& table, std::string_view prefix);
+/// At most `most` of them.
+Result<std::vector<std::string>> FirstPartsUnder(ConstReader reader, const Table& table, std::string_view prefix,
+                                                 std::size_t most);
 Result<bool> AnyUnder(ConstReader reader, const Table& table, std::string_view prefix);
+
+/// kLimitExceeded when the table already has `most` entries. `what` is their plural.
+Status CheckCount(ConstReader reader, const Table& table, std::size_t most, std::string_view what);
 
 /// The group's ancestors from its parent to the root. Bounded, whatever is stored.
 Result<std::vector<std::string>> AncestorsOf(ConstReader reader, std::string_view group);
@@ -54,6 +60,9 @@ Status EraseLink(Transaction& tx, const Table& forward, const Table& backward, s
                  std::string_view right);
 Result<bool> HasLink(ConstReader reader, const Table& forward, std::string_view left, std::string_view right);
 
+/// Entries that a page looks at: one under a filter that fits few may come short, with a position to go on from.
+inline constexpr std::size_t kMaxLookedAt = 2000;
+
 /// A page of a range of `table`: `decode(key, value)` gives Result<std::optional<T>>, nothing to skip an entry.
 template <class T, class Decode>
 Result<Page<T>> PageOf(ConstReader reader, const Table& table, std::string_view from, std::string_view until,
@@ -61,8 +70,9 @@ Result<Page<T>> PageOf(ConstReader reader, const Table& table, std::string_view 
   Page<T> page;
   std::string last;
   Status failed;
+  std::size_t looked_at = 0;
   auto take = [&](std::string_view key, std::string_view value) {
-    if (page.items.size() == request.limit) {
+    if (page.items.size() == request.limit || ++looked_at > kMaxLookedAt) {
       page.next = last;
       return false;
     }
@@ -142,7 +152,10 @@ Status CheckAttributes(const Attributes& attributes, std::size_t max_count, cons
 /// `present` changed by `update`: replaced, or merged with empty values removing.
 Attributes UpdatedAttributes(const Attributes& present, const Attributes& update, bool merge);
 
-Status PutTags(Transaction& tx, std::string_view resource, const Attributes& tags);
+/// Errors: kInvalidArgument (a reserved key), kLimitExceeded.
+Status CheckTags(const Attributes& tags, const Quotas& quotas);
+/// Checks and stores them.
+Status PutTags(Transaction& tx, std::string_view resource, const Attributes& tags, const Quotas& quotas);
 Status EraseTags(Transaction& tx, std::string_view resource);
 
 inline std::string CertificateTarget(std::string_view id) { return "cert/" + std::string(id); }

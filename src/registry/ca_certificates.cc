@@ -100,7 +100,7 @@ Result<CaCertificate> CaCertificates::Register(std::string_view actor, const New
     FW_TRY(tx.Put(kCaCertificateBodies, id, certificate.der));
     FW_TRY(tx.Put(kCaCertificatesByTime, TimeKey(certificate), ""));
     FW_TRY(tx.Put(kCaCertificatesBySubject, SubjectKey(x509.SubjectDer(), id), ""));
-    FW_TRY(PutTags(tx, TagResource(id), request.tags));
+    FW_TRY(PutTags(tx, TagResource(id), request.tags, context_.quotas));
     changes.Add(CaCertificateChanged{id, std::nullopt, certificate});
     return certificate;
   });

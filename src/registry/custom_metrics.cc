@@ -55,7 +55,7 @@ Result<CustomMetric> CustomMetrics::Create(std::string_view actor, const NewCust
     Timestamp now = context_.clock.Now();
     CustomMetric metric{request.name, id, request.type, request.display_name, request.request_token, now, now};
     FW_TRY(tx.Put(kCustomMetrics, name, Encode(metric)));
-    FW_TRY(PutTags(tx, CustomMetricResource(name), request.tags));
+    FW_TRY(PutTags(tx, CustomMetricResource(name), request.tags, context_.quotas));
     changes.Add(CustomMetricChanged{metric.name, std::nullopt, metric});
     return metric;
   });

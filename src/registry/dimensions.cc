@@ -66,7 +66,7 @@ Result<Dimension> Dimensions::Create(std::string_view actor, const NewDimension&
     Timestamp now = context_.clock.Now();
     Dimension dimension{request.name, request.topic_filters, request.request_token, now, now};
     FW_TRY(tx.Put(kDimensions, name, Encode(dimension)));
-    FW_TRY(PutTags(tx, DimensionResource(name), request.tags));
+    FW_TRY(PutTags(tx, DimensionResource(name), request.tags, context_.quotas));
     changes.Add(DimensionChanged{dimension.name, std::nullopt, dimension});
     return dimension;
   });

@@ -19,7 +19,7 @@ Status RefuseDynamic(ConstReader reader, std::string_view group, std::string_vie
 
 /// Makes room for one more group: the thing leaves its youngest dynamic group that was made after `younger_than`. False when
 /// there is none.
-Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, const model::ThingName& thing,
+Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, const Thing& thing,
                                        Timestamp younger_than);
 
 }  // namespace fleetward::registry

@@ -31,10 +31,21 @@ Result<DynamicQuery> GetDynamicQuery(ConstReader reader, const GroupName& name) 
   return Error(Code::kInvalidArgument, "Thing group " + name.value() + " is not a dynamic thing group");
 }
 
-Status Leave(Transaction& tx, ChangeSet& changes, const std::string& group, const model::ThingName& thing) {
-  FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group, thing.value()));
-  changes.Add(MembershipChanged{thing, GroupName(group), false});
+Status Leave(Transaction& tx, ChangeSet& changes, const ThingGroup& group, const Thing& thing) {
+  FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group.name.value(), thing.name.value()));
+  changes.Add(MembershipChanged{thing.name, group.name, false, thing.id, group.id});
   return {};
+}
+
+// Members let go in one transaction when a group is deleted. True when none is left.
+Result<bool> SomeLeave(Transaction& tx, ChangeSet& changes, const ThingGroup& group) {
+  constexpr std::size_t kStep = 500;
+  FW_ASSIGN(auto members, FirstPartsUnder(tx, kGroupMembers, group.name.value(), kStep));
+  for (const std::string& member : members) {
+    FW_ASSIGN(Thing thing, GetThing(tx, member));
+    FW_TRY(Leave(tx, changes, group, thing));
+  }
+  return members.size() < kStep;
 }
 
 }  // namespace
@@ -71,9 +82,9 @@ Status RefuseDynamic(ConstReader reader, std::string_view group, std::string_vie
   return Error(Code::kInvalidArgument, std::string(group) + " is a dynamic thing group: " + std::string(why));
 }
 
-Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, const model::ThingName& thing,
+Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, const Thing& thing,
                                        Timestamp younger_than) {
-  FW_ASSIGN(auto groups, PartsUnder(tx, kGroupsOfThing, thing.value()));
+  FW_ASSIGN(auto groups, PartsUnder(tx, kGroupsOfThing, thing.name.value()));
   std::optional<ThingGroup> youngest;
   for (const std::string& name : groups) {
     FW_ASSIGN(auto query, FindDynamicQuery(tx, name));
@@ -82,7 +93,7 @@ Result<bool> LeaveYoungestDynamicGroup(Transaction& tx, ChangeSet& changes, cons
     if (group.created > younger_than && (!youngest || group.created > youngest->created)) youngest = std::move(group);
   }
   if (!youngest) return false;
-  FW_TRY(Leave(tx, changes, youngest->name.value(), thing));
+  FW_TRY(Leave(tx, changes, *youngest, thing));
   return true;
 }
 
@@ -113,7 +124,7 @@ Result<ThingGroup> DynamicThingGroups::Create(std::string_view actor, const NewD
     FW_TRY(tx.Put(kThingGroups, name, Encode(group)));
     FW_TRY(tx.Put(kGroupChildren, OrderedKey({"", name}), ""));
     FW_TRY(tx.Put(kDynamicGroups, name, Encode(DynamicQuery{request.query, DynamicGroupStatus::kBuilding})));
-    FW_TRY(PutTags(tx, GroupTarget(name), request.tags));
+    FW_TRY(PutTags(tx, GroupTarget(name), request.tags, context_.quotas));
     changes.Add(ThingGroupChanged{group.name, std::nullopt, group});
     return group;
   });
@@ -143,13 +154,19 @@ Result<std::int64_t> DynamicThingGroups::Update(std::string_view actor, const Gr
 
 Status DynamicThingGroups::Delete(std::string_view actor, const GroupName& name,
                                   std::optional<std::int64_t> expected_version) {
-  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
+  bool done = false;
+  auto step = [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(auto group, FindThingGroup(tx, name.value()));
+    done = true;
     if (!group) return {};
     FW_ASSIGN(DynamicQuery query, GetDynamicQuery(tx, name));
     FW_TRY(CheckVersion(*group, expected_version));
-    FW_ASSIGN(auto members, PartsUnder(tx, kGroupMembers, name.value()));
-    for (const std::string& member : members) FW_TRY(Leave(tx, changes, name.value(), model::ThingName(member)));
+    FW_ASSIGN(done, SomeLeave(tx, changes, *group));
+    if (!done) {
+      // Its query is asked no more, so that nothing joins again between the steps.
+      query.query.clear();
+      return tx.Put(kDynamicGroups, name.value(), Encode(query));
+    }
     FW_TRY(DetachAllProfiles(tx, changes, GroupTarget(name.value())));
     FW_TRY(tx.Erase(kThingGroups, name.value()));
     FW_TRY(tx.Erase(kGroupChildren, OrderedKey({"", name.value()})));
@@ -157,7 +174,9 @@ Status DynamicThingGroups::Delete(std::string_view actor, const GroupName& name,
     FW_TRY(EraseTags(tx, GroupTarget(name.value())));
     changes.Add(ThingGroupChanged{name, std::move(group), std::nullopt});
     return {};
-  });
+  };
+  while (!done) FW_TRY(ApplyStatus(context_, actor, step));
+  return {};
 }
 
 Result<std::optional<DynamicQuery>> DynamicThingGroups::Find(const GroupName& name) const {
@@ -194,20 +213,20 @@ Status DynamicThingGroups::SetMembers(const GroupName& name, std::string_view qu
     for (const DynamicMembership& wanted : members) {
       FW_ASSIGN(bool is_member, HasLink(tx, kGroupMembers, name.value(), wanted.thing.value()));
       if (is_member == wanted.member) continue;
-      if (!wanted.member) {
-        FW_TRY(Leave(tx, changes, name.value(), wanted.thing));
-        continue;
-      }
       FW_ASSIGN(auto thing, FindThing(tx, wanted.thing.value()));
       if (!thing) continue;
+      if (!wanted.member) {
+        FW_TRY(Leave(tx, changes, group, *thing));
+        continue;
+      }
       FW_ASSIGN(auto groups, PartsUnder(tx, kGroupsOfThing, wanted.thing.value()));
       if (groups.size() >= context_.quotas.groups_per_thing) {
         ++full;  // either this group does without the thing or another one does
-        FW_ASSIGN(bool room, LeaveYoungestDynamicGroup(tx, changes, wanted.thing, group.created));
+        FW_ASSIGN(bool room, LeaveYoungestDynamicGroup(tx, changes, *thing, group.created));
         if (!room) continue;
       }
       FW_TRY(PutLink(tx, kGroupMembers, kGroupsOfThing, name.value(), wanted.thing.value()));
-      changes.Add(MembershipChanged{wanted.thing, name, true});
+      changes.Add(MembershipChanged{wanted.thing, name, true, thing->id, group.id});
     }
     return {};
   });

@@ -62,7 +62,7 @@ Result<std::vector<PolicyVersion>> VersionsOf(ConstReader reader, const std::str
 
 Result<PolicyAndVersion> Policies::Create(std::string_view actor, const PolicyName& name, std::string_view document,
                                           const Attributes& tags) {
-  FW_TRY(policy::ValidatePolicyDocument(document));
+  FW_TRY(policy::ValidatePolicyDocument(document, context_.quotas.policy_characters));
   return Apply<PolicyAndVersion>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<PolicyAndVersion> {
     FW_ASSIGN(auto present, FindPolicy(tx, name.value()));
     if (present) {
@@ -78,7 +78,7 @@ Result<PolicyAndVersion> Policies::Create(std::string_view actor, const PolicyNa
     FW_TRY(tx.Put(kPolicies, name.value(), Encode(policy)));
     FW_TRY(tx.Put(kPoliciesByTime, TimeKey(policy), ""));
     FW_TRY(PutVersion(tx, policy, version));
-    FW_TRY(PutTags(tx, "policy/" + name.value(), tags));
+    FW_TRY(PutTags(tx, "policy/" + name.value(), tags, context_.quotas));
     changes.Add(PolicyChanged{name, false});
     return PolicyAndVersion{std::move(policy), std::move(version)};
   });
@@ -128,7 +128,7 @@ Status Policies::Delete(std::string_view actor, const PolicyName& name) {
 
 Result<PolicyAndVersion> Policies::CreateVersion(std::string_view actor, const PolicyName& name,
                                                  std::string_view document, bool set_default) {
-  FW_TRY(policy::ValidatePolicyDocument(document));
+  FW_TRY(policy::ValidatePolicyDocument(document, context_.quotas.policy_characters));
   auto created = Apply<PolicyAndVersion>(
       context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<PolicyAndVersion> {
         FW_ASSIGN(Policy policy, GetPolicy(tx, name.value()));

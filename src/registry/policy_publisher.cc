@@ -52,11 +52,7 @@ struct Dirty {
     }
   }
   // What devices may do does not depend on what is watched.
-  void NoteEvent(const SecurityProfileChanged&) {}
-  void NoteEvent(const CustomMetricChanged&) {}
-  void NoteEvent(const DimensionChanged&) {}
-  // A CA decides about registering; registered certificates stand for themselves.
-  void NoteEvent(const CaCertificateChanged&) {}
+  void NoteEvent(const auto&) {}  // nothing that a policy could speak of
   void Add(Dirty&& other) {
     things.merge(other.things);
     certificates.merge(other.certificates);

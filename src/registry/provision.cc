@@ -1,17 +1,9 @@
 #include "fleetward/registry/provision.h"
 
-#include <algorithm>
+#include "fleetward/registry/names.h"
 
 namespace fleetward::registry {
 namespace {
-
-// The service model's pattern of thing names.
-bool IsThingName(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == ':' || c == '_' ||
-           c == '-';
-  });
-}
 
 std::string Statement(const std::string& action, std::initializer_list<std::string> resources) {
   std::string text = R"({"Effect":"Allow","Action":)" + action + R"(,"Resource":[)";

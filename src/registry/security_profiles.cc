@@ -160,7 +160,7 @@ Result<SecurityProfile> SecurityProfiles::Create(std::string_view actor, const N
     SecurityProfile profile{request.name, request.content, 1, {}, now, now};
     profile.definition_versions = detect::NextDefinitionVersions({}, {}, EngineForm(profile));
     FW_TRY(tx.Put(kSecurityProfiles, name, Encode(profile)));
-    FW_TRY(PutTags(tx, ProfileResource(name), request.tags));
+    FW_TRY(PutTags(tx, ProfileResource(name), request.tags, context_.quotas));
     changes.Add(SecurityProfileChanged{profile.name, std::nullopt, profile, {}});
     return profile;
   });

@@ -42,5 +42,9 @@ inline constexpr Table kDimensions{"dimensions", true};                 // name 
 inline constexpr Table kNumbers{"registry_numbers"};                    // "custom_metric": next id, 4 bytes big-endian
 inline constexpr Table kTags{"tags", true};                             // resource ("thinggroup/x"), tag key: value
 inline constexpr Table kBillingGroups{"billing_groups", true};          // name (plain)
+inline constexpr Table kThingsByBillingGroup{"things_by_billing_group"};  // billing group, thing
+inline constexpr Table kRoleAliases{"role_aliases", true};              // name (plain)
+inline constexpr Table kAccountSettings{"account_settings", true};      // "logging", "logging_v2", "events"
+inline constexpr Table kLogLevels{"log_levels", true};                  // target type, target name: level
 
 }  // namespace fleetward::registry

@@ -11,6 +11,9 @@ namespace {
 
 using GroupName = model::ThingGroupName;
 
+// Members let go in one transaction when a group is deleted: other calls get their turn in between.
+constexpr std::size_t kStep = 500;
+
 Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected) {
   if (!expected || *expected == group.version) return {};
   return Error(Code::kVersionConflict,
@@ -47,10 +50,11 @@ Result<std::string> RootOf(ConstReader reader, const std::string& group) {
 }
 
 Status AddMember(Transaction& tx, ChangeSet& changes, const Quotas& quotas, const std::string& group,
-                 const model::ThingName& thing, bool override_dynamic) {
+                 const Thing& thing, bool override_dynamic) {
+  const std::string& name = thing.name.value();
   FW_ASSIGN(ThingGroup found, GetThingGroup(tx, group));
   FW_TRY(RefuseDynamic(tx, group, "its query alone says what is in it"));
-  FW_ASSIGN(auto present, PartsUnder(tx, kGroupsOfThing, thing.value()));
+  FW_ASSIGN(auto present, PartsUnder(tx, kGroupsOfThing, name));
   if (std::find(present.begin(), present.end(), group) != present.end()) return {};
   bool full = present.size() >= quotas.groups_per_thing;
   if (full && override_dynamic) {
@@ -58,27 +62,48 @@ Status AddMember(Transaction& tx, ChangeSet& changes, const Quotas& quotas, cons
     full = !left;
   }
   if (full) {
-    return Error(Code::kInvalidArgument, "Thing " + thing.value() + " is already in the maximum number of groups (" +
+    return Error(Code::kInvalidArgument, "Thing " + name + " is already in the maximum number of groups (" +
                                              std::to_string(quotas.groups_per_thing) + ")");
   }
   FW_ASSIGN(std::string root, RootOf(tx, group));
   for (const std::string& other : present) {
     FW_ASSIGN(std::string other_root, RootOf(tx, other));
     if (other_root != root) continue;
-    return Error(Code::kInvalidArgument, "Thing " + thing.value() + " is already in thing group " + other +
+    return Error(Code::kInvalidArgument, "Thing " + name + " is already in thing group " + other +
                                              ", which is in the same hierarchy as " + group);
   }
-  FW_TRY(PutLink(tx, kGroupMembers, kGroupsOfThing, group, thing.value()));
-  changes.Add(MembershipChanged{thing, found.name, true});
+  FW_TRY(PutLink(tx, kGroupMembers, kGroupsOfThing, group, name));
+  changes.Add(MembershipChanged{thing.name, found.name, true, thing.id, found.id});
   return {};
 }
 
-Status RemoveMember(Transaction& tx, ChangeSet& changes, const std::string& group, const model::ThingName& thing) {
-  FW_ASSIGN(bool member, HasLink(tx, kGroupMembers, group, thing.value()));
+Status RemoveMember(Transaction& tx, ChangeSet& changes, const ThingGroup& group, const Thing& thing) {
+  const std::string& group_name = group.name.value();
+  FW_ASSIGN(bool member, HasLink(tx, kGroupMembers, group_name, thing.name.value()));
   if (!member) return {};
-  FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group, thing.value()));
-  changes.Add(MembershipChanged{thing, GroupName(group), false});
+  FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group_name, thing.name.value()));
+  changes.Add(MembershipChanged{thing.name, group.name, false, thing.id, group.id});
   return {};
+}
+
+// True when none is left.
+Result<bool> RemoveSomeMembers(Transaction& tx, ChangeSet& changes, const ThingGroup& group) {
+  FW_ASSIGN(auto members, FirstPartsUnder(tx, kGroupMembers, group.name.value(), kStep));
+  for (const std::string& member : members) {
+    FW_ASSIGN(Thing thing, GetThing(tx, member));
+    FW_TRY(RemoveMember(tx, changes, group, thing));
+  }
+  return members.size() < kStep;
+}
+
+Result<std::vector<ThingGroup>> ParentsOf(ConstReader reader, const ThingGroup& group) {
+  std::vector<ThingGroup> parents;
+  FW_ASSIGN(auto names, AncestorsOf(reader, group.name.value()));
+  for (const std::string& name : names) {
+    FW_ASSIGN(ThingGroup parent, GetThingGroup(reader, name));
+    parents.push_back(std::move(parent));
+  }
+  return parents;
 }
 
 // `group` and everything below it.
@@ -94,6 +119,22 @@ Result<std::set<std::string>> Subtree(ConstReader reader, const std::string& gro
     }
   }
   return found;
+}
+
+// A page of a group's children, or of the roots; the position is the last name given.
+Result<Page<GroupName>> PageOfChildren(ConstReader reader, const std::string& parent, const std::string& prefix,
+                                       PageRequest request) {
+  std::string from = OrderedKey({parent, prefix});
+  from.resize(from.size() - 2);  // without the mark that ends the part
+  if (!request.after.empty()) request.after = OrderedKey({parent, request.after});
+  FW_ASSIGN(auto page, PageOf<GroupName>(reader, kGroupChildren, from, PrefixEnd(from), request,
+                                         [](std::string_view key, std::string_view) -> Result<std::optional<GroupName>> {
+                                           auto parts = store::SplitOrderedKey(key);
+                                           if (!parts) return Error(Code::kCorrupt, "a stored link is damaged");
+                                           return std::optional<GroupName>(GroupName(parts->back()));
+                                         }));
+  if (!page.next.empty()) page.next = page.items.back().value();
+  return page;
 }
 
 // A page of sorted names; the position is the last name given.
@@ -156,8 +197,9 @@ Result<ThingGroup> ThingGroups::Create(std::string_view actor, const NewThingGro
                      context_.clock.Now()};
     FW_TRY(tx.Put(kThingGroups, name, Encode(group)));
     FW_TRY(tx.Put(kGroupChildren, OrderedKey({group.parent, name}), ""));
-    FW_TRY(PutTags(tx, GroupTarget(name), request.tags));
-    changes.Add(ThingGroupChanged{group.name, std::nullopt, group});
+    FW_TRY(PutTags(tx, GroupTarget(name), request.tags, context_.quotas));
+    FW_ASSIGN(auto parents, ParentsOf(tx, group));
+    changes.Add(ThingGroupChanged{group.name, std::nullopt, group, std::move(parents)});
     return group;
   });
 }
@@ -185,8 +227,7 @@ Result<Page<GroupName>> ThingGroups::List(const ThingGroupFilter& filter, const 
       }
     }
     if (!filter.parent.empty() || !filter.recursive.value_or(true)) {
-      FW_ASSIGN(auto children, PartsUnder(reader, kGroupChildren, filter.parent));
-      return PageOfNames({children.begin(), children.end()}, filter.name_prefix, request);
+      return PageOfChildren(reader, filter.parent, filter.name_prefix, request);
     }
     return PageOf<GroupName>(reader, kThingGroups, filter.name_prefix, PrefixEnd(filter.name_prefix), request,
                              [](std::string_view key, std::string_view) -> Result<std::optional<GroupName>> {
@@ -207,15 +248,18 @@ Result<std::int64_t> ThingGroups::Update(std::string_view actor, const GroupName
     FW_TRY(CheckAttributes(now.attributes, context_.quotas.group_attributes, context_.quotas));
     ++now.version;
     FW_TRY(tx.Put(kThingGroups, name.value(), Encode(now)));
-    changes.Add(ThingGroupChanged{name, std::move(before), now});
+    FW_ASSIGN(auto parents, ParentsOf(tx, now));
+    changes.Add(ThingGroupChanged{name, std::move(before), now, std::move(parents)});
     return now.version;
   });
 }
 
 Status ThingGroups::Delete(std::string_view actor, const GroupName& name,
                            std::optional<std::int64_t> expected_version) {
-  Status deleted = ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
+  bool done = false;
+  auto step = [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(auto group, FindThingGroup(tx, name.value()));
+    done = true;
     if (!group) return {};
     FW_TRY(RefuseDynamic(tx, name.value(), "use DeleteDynamicThingGroup"));
     FW_TRY(CheckVersion(*group, expected_version));
@@ -224,20 +268,20 @@ Status ThingGroups::Delete(std::string_view actor, const GroupName& name,
       return Error(Code::kInvalidArgument, "Cannot delete thing group : " + name.value() +
                                                " when there are still child groups attached to it");
     }
-    FW_ASSIGN(auto members, PartsUnder(tx, kGroupMembers, name.value()));
-    for (const std::string& member : members) {
-      FW_TRY(RemoveMember(tx, changes, name.value(), model::ThingName(member)));
-    }
+    FW_ASSIGN(done, RemoveSomeMembers(tx, changes, *group));
+    if (!done) return {};
+    FW_ASSIGN(auto parents, ParentsOf(tx, *group));
     FW_TRY(DetachAllPolicies(tx, changes, GroupTarget(name.value())));
     FW_TRY(DetachAllProfiles(tx, changes, GroupTarget(name.value())));
     FW_TRY(tx.Erase(kThingGroups, name.value()));
     FW_TRY(tx.Erase(kGroupChildren, OrderedKey({group->parent, name.value()})));
     FW_TRY(EraseTags(tx, GroupTarget(name.value())));
-    changes.Add(ThingGroupChanged{name, std::move(group), std::nullopt});
+    changes.Add(ThingGroupChanged{name, std::move(group), std::nullopt, std::move(parents)});
     return {};
-  });
-  if (deleted.ok()) context_.enforcement.Settle();
-  return deleted;
+  };
+  while (!done) FW_TRY(ApplyStatus(context_, actor, step));
+  context_.enforcement.Settle();
+  return {};
 }
 
 Status ThingGroups::AddThing(std::string_view actor, const GroupName& group, const model::ThingName& thing,
@@ -257,10 +301,10 @@ Status ThingGroups::UpdateForThing(std::string_view actor, const model::ThingNam
     for (const std::string& group : remove) {
       FW_ASSIGN(ThingGroup present, GetThingGroup(tx, group));
       FW_TRY(RefuseDynamic(tx, group, "its query alone says what is in it"));
-      FW_TRY(RemoveMember(tx, changes, present.name.value(), thing));
+      FW_TRY(RemoveMember(tx, changes, present, found));
     }
     for (const std::string& group : add) {
-      FW_TRY(AddMember(tx, changes, context_.quotas, group, thing, override_dynamic));
+      FW_TRY(AddMember(tx, changes, context_.quotas, group, found, override_dynamic));
     }
     return {};
   });

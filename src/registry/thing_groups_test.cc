@@ -194,5 +194,35 @@ TEST_F(ThingGroupsTest, RandomHierarchiesAgreeWithAPlainModel) {
   }
 }
 
+TEST_F(ThingGroupsTest, ALargeGroupIsDeletedInSteps) {
+  MakeGroup("big");
+  for (int i = 0; i < 1200; ++i) {
+    std::string name = "t" + std::to_string(i);
+    MakeThing(name);
+    EXPECT_OK(Join("big", name));
+  }
+  recorder.seen.clear();
+  EXPECT_OK(registry->thing_groups.Delete("test", model::ThingGroupName("big"), 1));
+  EXPECT_EQ(recorder.seen.size(), 1201U);
+  EXPECT_TRUE(std::holds_alternative<ThingGroupChanged>(recorder.seen.back()));
+  EXPECT_TRUE(registry->thing_groups.ListForThing(model::ThingName("t7"), {})->items.empty());
+  EXPECT_CODE(registry->thing_groups.Describe(model::ThingGroupName("big")), Code::kNotFound);
+}
+
+TEST_F(ThingGroupsTest, ChildrenPageByNameWithAPrefix) {
+  MakeGroup("root");
+  for (int i = 0; i < 9; ++i) MakeGroup("c" + std::to_string(i), "root");
+  MakeGroup("d0", "root");
+  std::vector<std::string> seen;
+  PageRequest page{{}, 2, false};
+  do {
+    auto got = registry->thing_groups.List({"root", "c", false}, page);
+    ASSERT_TRUE(got.ok());
+    for (const auto& name : got->items) seen.push_back(name.value());
+    page.after = got->next;
+  } while (!page.after.empty());
+  EXPECT_EQ(seen, (std::vector<std::string>{"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8"}));
+}
+
 }  // namespace
 }  // namespace fleetward::registry

@@ -4,7 +4,12 @@
 namespace fleetward::registry {
 
 Result<ThingType> ThingTypes::Create(std::string_view actor, const NewThingType& request) {
-  return Apply<ThingType>(context_, actor, [&](Transaction& tx, ChangeSet&) -> Result<ThingType> {
+  if (request.searchable_attributes.size() > context_.quotas.searchable_attributes) {
+    return Error(Code::kInvalidArgument, "A thing type may have at most " +
+                                             std::to_string(context_.quotas.searchable_attributes) +
+                                             " searchable attributes");
+  }
+  return Apply<ThingType>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<ThingType> {
     FW_ASSIGN(auto present, FindThingType(tx, request.name));
     if (present) {
       if (present->description == request.description &&
@@ -18,7 +23,8 @@ Result<ThingType> ThingTypes::Create(std::string_view actor, const NewThingType&
     ThingType type{request.name, Id128::Random(), request.description, request.searchable_attributes,
                    context_.clock.Now(), std::nullopt};
     FW_TRY(tx.Put(kThingTypes, type.name, Encode(type)));
-    FW_TRY(PutTags(tx, "thingtype/" + type.name, request.tags));
+    FW_TRY(PutTags(tx, "thingtype/" + type.name, request.tags, context_.quotas));
+    changes.Add(ThingTypeChanged{type.name, std::nullopt, type});
     return type;
   });
 }
@@ -44,19 +50,23 @@ Result<Page<ThingType>> ThingTypes::List(std::string_view name, const PageReques
 }
 
 Status ThingTypes::Deprecate(std::string_view actor, std::string_view name, bool undo) {
-  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet&) -> Status {
-    FW_ASSIGN(ThingType type, GetThingType(tx, name));
+  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
+    FW_ASSIGN(ThingType before, GetThingType(tx, name));
+    if (undo != before.deprecated.has_value()) return {};
+    ThingType now = before;
     if (undo) {
-      type.deprecated.reset();
-    } else if (!type.deprecated) {
-      type.deprecated = context_.clock.Now();
+      now.deprecated.reset();
+    } else {
+      now.deprecated = context_.clock.Now();
     }
-    return tx.Put(kThingTypes, name, Encode(type));
+    FW_TRY(tx.Put(kThingTypes, name, Encode(now)));
+    changes.Add(ThingTypeChanged{now.name, std::move(before), now});
+    return {};
   });
 }
 
 Status ThingTypes::Delete(std::string_view actor, std::string_view name) {
-  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet&) -> Status {
+  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(ThingType type, GetThingType(tx, name));
     if (!type.deprecated) {
       return Error(Code::kInvalidArgument,
@@ -74,6 +84,7 @@ Status ThingTypes::Delete(std::string_view actor, std::string_view name) {
                    "Can not delete thing type " + std::string(name) + ": there are still things of this type");
     }
     FW_TRY(tx.Erase(kThingTypes, name));
+    changes.Add(ThingTypeChanged{type.name, type, std::nullopt});
     return EraseTags(tx, "thingtype/" + std::string(name));
   });
 }

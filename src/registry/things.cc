@@ -24,12 +24,15 @@ std::size_t MaxAttributes(const Quotas& quotas, const std::string& type) {
   return type.empty() ? quotas.attributes_without_type : quotas.attributes_with_type;
 }
 
-// Keeps the type and attribute indexes in step. Either thing may be null.
+// Keeps the indexes in step. Either thing may be null.
 Status Reindex(Transaction& tx, const Thing* before, const Thing* now) {
   auto each = [&](const Thing& thing, const Thing* other, auto&& change) -> Status {
     const std::string& name = thing.name.value();
     if (!thing.type.empty() && (!other || other->type != thing.type)) {
       FW_TRY(change(kThingsByType, OrderedKey({thing.type, name})));
+    }
+    if (!thing.billing_group.empty() && (!other || other->billing_group != thing.billing_group)) {
+      FW_TRY(change(kThingsByBillingGroup, OrderedKey({thing.billing_group, name})));
     }
     for (const auto& [key, value] : thing.attributes) {
       auto same = other ? other->attributes.find(key) : thing.attributes.end();
@@ -165,8 +168,9 @@ Status Things::Delete(std::string_view actor, const model::ThingName& name,
     }
     FW_ASSIGN(auto groups, PartsUnder(tx, kGroupsOfThing, name.value()));
     for (const std::string& group : groups) {
+      FW_ASSIGN(ThingGroup found, GetThingGroup(tx, group));
       FW_TRY(EraseLink(tx, kGroupMembers, kGroupsOfThing, group, name.value()));
-      changes.Add(MembershipChanged{name, model::ThingGroupName(group), false});
+      changes.Add(MembershipChanged{name, found.name, false, thing->id, found.id});
     }
     FW_TRY(Reindex(tx, &*thing, nullptr));
     FW_TRY(tx.Erase(kThings, name.value()));

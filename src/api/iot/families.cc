@@ -18,6 +18,26 @@ std::optional<std::string> NextToken(const CallContext& context, const std::stri
   return context.MakePageToken(position, binding);
 }
 
+Result<std::string> NameOrArn(const CallContext& context, std::string_view kind, std::string_view member,
+                              const std::optional<std::string>& name, const std::optional<std::string>& arn) {
+  std::optional<std::string> of_arn;
+  if (arn) {
+    of_arn = context.arns.IdOf(*arn, kind);
+    if (!of_arn) {
+      return Error(Code::kInvalidArgument, std::string(member) + "Arn is not the ARN of such a resource of this "
+                                               "account and region: " + *arn);
+    }
+  }
+  if (name && of_arn && *name != *of_arn) {
+    return Error(Code::kInvalidArgument, std::string(member) + "Name and " + std::string(member) +
+                                             "Arn name different resources");
+  }
+  if (!name && !of_arn) {
+    return Error(Code::kInvalidArgument, std::string(member) + "Name or " + std::string(member) + "Arn is required");
+  }
+  return name ? *name : *of_arn;
+}
+
 registry::Attributes AttributesOf(const std::optional<iot::AttributePayload>& payload) {
   if (!payload || !payload->attributes) return {};
   return *payload->attributes;
@@ -38,10 +58,15 @@ void RegisterRegistryHandlers(Router& router, registry::Registry& registry, regi
   RegisterThings(router, registry);
   RegisterThingTypes(router, registry);
   RegisterThingGroups(router, registry);
+  RegisterBillingGroups(router, registry);
   RegisterCertificates(router, registry);
   RegisterCaCertificates(router, registry);
   RegisterPolicies(router, registry);
   RegisterPolicyAttachments(router, registry);
+  RegisterTags(router, registry);
+  RegisterRoleAliases(router, registry);
+  RegisterLogging(router, registry);
+  RegisterEventConfigurations(router, registry);
   RegisterEndpoint(router, std::move(endpoints));
 }
 

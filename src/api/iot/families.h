@@ -18,10 +18,15 @@ namespace fleetward::api {
 void RegisterThings(Router& router, registry::Registry& registry);
 void RegisterThingTypes(Router& router, registry::Registry& registry);
 void RegisterThingGroups(Router& router, registry::Registry& registry);
+void RegisterBillingGroups(Router& router, registry::Registry& registry);
 void RegisterCertificates(Router& router, registry::Registry& registry);
 void RegisterCaCertificates(Router& router, registry::Registry& registry);
 void RegisterPolicies(Router& router, registry::Registry& registry);
 void RegisterPolicyAttachments(Router& router, registry::Registry& registry);
+void RegisterTags(Router& router, registry::Registry& registry);
+void RegisterRoleAliases(Router& router, registry::Registry& registry);
+void RegisterLogging(Router& router, registry::Registry& registry);
+void RegisterEventConfigurations(Router& router, registry::Registry& registry);
 void RegisterEndpoint(Router& router, registry::EndpointAddresses endpoints);
 
 /// Who acts, for the configuration's history.
@@ -45,6 +50,10 @@ inline std::optional<std::string> UnlessEmpty(std::string text) {
   if (text.empty()) return std::nullopt;
   return text;
 }
+/// The resource that a membership call names by name or by ARN; given both, they must agree. `member` is "thing" of
+/// thingName and thingArn. Errors: kInvalidArgument.
+Result<std::string> NameOrArn(const CallContext& context, std::string_view kind, std::string_view member,
+                              const std::optional<std::string>& name, const std::optional<std::string>& arn);
 registry::Attributes AttributesOf(const std::optional<iot::AttributePayload>& payload);
 /// Errors: kInvalidArgument (a key given twice).
 Result<registry::Attributes> TagsOf(const std::optional<std::vector<iot::Tag>>& tags);

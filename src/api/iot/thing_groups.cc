@@ -9,32 +9,11 @@ using model::ThingGroupName;
 using model::ThingName;
 using registry::Registry;
 
-// Membership calls name both sides by name or by ARN; given both, they must agree.
-Result<std::string> NameOf(const CallContext& context, std::string_view kind, std::string_view member,
-                           const std::optional<std::string>& name, const std::optional<std::string>& arn) {
-  std::optional<std::string> of_arn;
-  if (arn) {
-    of_arn = context.arns.IdOf(*arn, kind);
-    if (!of_arn) {
-      return Error(Code::kInvalidArgument, std::string(member) + "Arn is not the ARN of such a resource of this "
-                                               "account and region: " + *arn);
-    }
-  }
-  if (name && of_arn && *name != *of_arn) {
-    return Error(Code::kInvalidArgument, std::string(member) + "Name and " + std::string(member) +
-                                             "Arn name different resources");
-  }
-  if (!name && !of_arn) {
-    return Error(Code::kInvalidArgument, std::string(member) + "Name or " + std::string(member) + "Arn is required");
-  }
-  return name ? *name : *of_arn;
-}
-
 template <class Request>
 Result<std::pair<ThingGroupName, ThingName>> MembershipOf(const CallContext& context, const Request& request) {
   FW_ASSIGN(std::string group,
-            NameOf(context, "thinggroup", "thingGroup", request.thing_group_name, request.thing_group_arn));
-  FW_ASSIGN(std::string thing, NameOf(context, "thing", "thing", request.thing_name, request.thing_arn));
+            NameOrArn(context, "thinggroup", "thingGroup", request.thing_group_name, request.thing_group_arn));
+  FW_ASSIGN(std::string thing, NameOrArn(context, "thing", "thing", request.thing_name, request.thing_arn));
   return std::pair(ThingGroupName(std::move(group)), ThingName(std::move(thing)));
 }
 
@@ -86,9 +65,11 @@ Result<ListThingGroupsResponse> List(Registry& registry, const CallContext& cont
                                      const ListThingGroupsRequest& request) {
   registry::ThingGroupFilter filter{TextOf(request.parent_group), TextOf(request.name_prefix_filter),
                                     request.recursive};
-  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results));
+  std::string binding = filter.parent + '\0' + filter.name_prefix + '\0' +
+                        (!filter.recursive ? '-' : *filter.recursive ? '1' : '0');
+  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results, binding));
   FW_ASSIGN(auto groups, registry.thing_groups.List(filter, page));
-  return ListThingGroupsResponse{GroupsOf(context, groups.items), NextToken(context, groups.next)};
+  return ListThingGroupsResponse{GroupsOf(context, groups.items), NextToken(context, groups.next, binding)};
 }
 
 Result<UpdateThingGroupResponse> Update(Registry& registry, const CallContext& context,

@@ -1,5 +1,6 @@
 #include "families.h"
 #include "fleetward/api/iot/things.h"
+#include "fleetward/registry/register_thing.h"
 
 namespace fleetward::api {
 namespace {
@@ -97,6 +98,15 @@ Result<ListPrincipalThingsResponse> ListOfPrincipal(Registry& registry, const Ca
   return response;
 }
 
+Result<RegisterThingResponse> Register(Registry& registry, const CallContext& context,
+                                       const RegisterThingRequest& request) {
+  FW_ASSIGN(auto registered,
+            registry::RegisterThing(registry, ActorOf(context), request.template_body,
+                                    request.parameters.value_or(std::map<std::string, std::string>())));
+  return RegisterThingResponse{UnlessEmpty(std::move(registered.certificate_pem)),
+                               std::move(registered.resource_arns)};
+}
+
 }  // namespace
 
 void RegisterThings(Router& router, Registry& registry) {
@@ -117,6 +127,7 @@ void RegisterThings(Router& router, Registry& registry) {
   router.Handle<ListPrincipalThings>([&](auto& context, auto& request) {
     return ListOfPrincipal(registry, context, request);
   });
+  router.Handle<RegisterThing>([&](auto& context, auto& request) { return Register(registry, context, request); });
 }
 
 }  // namespace fleetward::api

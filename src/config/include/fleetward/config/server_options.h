@@ -50,6 +50,31 @@ struct ServerOptions {
 
   std::int64_t registry_thing_type_delete_delay_seconds = 300;
 
+  // registry::Quotas; the defaults are the service's (core.md §3).
+  std::int64_t quota_attributes_without_type = 3;
+  std::int64_t quota_attributes_with_type = 50;
+  std::int64_t quota_attribute_bytes = 48128;
+  std::int64_t quota_group_attributes = 50;
+  std::int64_t quota_searchable_attributes = 3;
+  std::int64_t quota_groups_per_thing = 10;
+  std::int64_t quota_group_depth = 7;
+  std::int64_t quota_children_per_group = 100;
+  std::int64_t quota_principals_per_thing = 100;
+  std::int64_t quota_dynamic_groups = 100;
+  std::int64_t quota_cas_per_subject = 10;
+  std::int64_t quota_policies_per_principal = 10;
+  std::int64_t quota_policies_per_group = 2;
+  std::int64_t quota_policy_versions = 5;
+  std::int64_t quota_policy_characters = 2048;
+  std::int64_t quota_behaviors_per_profile = 100;
+  std::int64_t quota_values_per_profile = 1000;
+  std::int64_t quota_profiles_per_target = 5;
+  std::int64_t quota_custom_metrics = 100;
+  std::int64_t quota_dimensions = 10;
+  std::int64_t quota_role_aliases = 100;
+  std::int64_t quota_log_levels = 1000;
+  std::int64_t quota_tags_per_resource = 50;
+
   bool fetch_allow_loopback = false;
   bool fetch_allow_private = true;
   std::string fetch_ca_file;

@@ -23,8 +23,8 @@ struct CompiledPolicy {
 /// Errors: kMalformedPolicy with a message that says where ("Statement[1].Effect must be Allow or Deny").
 Result<CompiledPolicy> CompilePolicy(std::string_view name, std::string_view document);
 
-/// Validation alone.
-Status ValidatePolicyDocument(std::string_view document);
+/// Validation alone; `max_characters` may be below the service's limit, never above it.
+Status ValidatePolicyDocument(std::string_view document, std::size_t max_characters = kMaxDocumentChars);
 
 /// True when a decision can depend on the time (aws:CurrentTime, aws:EpochTime), so that it must not be cached.
 bool DependsOnTime(std::string_view body);

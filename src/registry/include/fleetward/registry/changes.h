@@ -17,14 +17,21 @@ struct ThingChanged {
   model::ThingName name;
   std::optional<Thing> before, now;
 };
+struct ThingTypeChanged {
+  std::string name;
+  std::optional<ThingType> before, now;
+};
+/// `parents` of the group, from its own to the root; they never change.
 struct ThingGroupChanged {
   model::ThingGroupName name;
   std::optional<ThingGroup> before, now;
+  std::vector<ThingGroup> parents{};
 };
 struct MembershipChanged {
   model::ThingName thing;
   model::ThingGroupName group;
   bool member = false;
+  Id128 thing_id{}, group_id{};
 };
 struct CertificateChanged {
   model::CertificateId id;
@@ -65,9 +72,13 @@ struct DimensionChanged {
   model::DimensionName name;
   std::optional<Dimension> before, now;
 };
-using Change = std::variant<ThingChanged, ThingGroupChanged, MembershipChanged, CertificateChanged,
+/// Which registry events are published from now on: bits of EventConfiguration.
+struct EventConfigurationChanged {
+  std::uint32_t enabled = 0;
+};
+using Change = std::variant<ThingChanged, ThingTypeChanged, ThingGroupChanged, MembershipChanged, CertificateChanged,
                             AttachmentChanged, PolicyChanged, PolicyAttachmentChanged, SecurityProfileChanged,
-                            CustomMetricChanged, DimensionChanged, CaCertificateChanged>;
+                            CustomMetricChanged, DimensionChanged, CaCertificateChanged, EventConfigurationChanged>;
 
 class ChangeListener {
  public:

@@ -52,8 +52,8 @@ class ThingGroups {
   /// The new version.
   Result<std::int64_t> Update(std::string_view actor, const model::ThingGroupName& name,
                               const ThingGroupUpdate& update);
-  /// Members, attached policies and security profiles are let go. An unknown group is no error. Errors: kVersionConflict,
-  /// kInvalidArgument (children).
+  /// Members, attached policies and security profiles are let go, members in bounded steps before the group goes. An
+  /// unknown group is no error. Errors: kVersionConflict, kInvalidArgument (children).
   Status Delete(std::string_view actor, const model::ThingGroupName& name,
                 std::optional<std::int64_t> expected_version);
 
