@@ -25,7 +25,7 @@ def caller(client):
 
 @pytest.fixture(scope="module")
 def seen(fw, tmp_path_factory):
-    return _run.run(caller(fw.iot), tour.description(tmp_path_factory.mktemp("tour")))
+    return _run.run(caller(fw.iot), tour.description(tmp_path_factory.mktemp("tour"), fw.iot))
 
 
 def test_every_step(seen):

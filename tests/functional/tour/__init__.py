@@ -3,7 +3,7 @@
 A module of this package describes a family of operations:
 
     SETTINGS = {"quota.groups_per_thing": "2"}        # of the server; optional
-    def prepare(folder): return {"csr": …}            # values for <<csr>>; optional, runs before the steps
+    def prepare(folder, iot): return {"csr": …}       # values for <<csr>>; optional, runs before the steps
     STEPS = [ok("CreateThing", {"thingName": "lamp"}, {"thingArn": "<<arn>>:thing/lamp"}, save={"lamp": "thingId"}),
              fails("ResourceNotFoundException", "DescribeThing", {"thingName": "nobody"}, says="nobody")]
 
@@ -55,13 +55,14 @@ def settings():
     return merged
 
 
-def description(folder):
-    """Variables and steps of the whole tour. `folder` is a pathlib.Path for what is made on the way."""
+def description(folder, iot):
+    """Variables and steps of the whole tour. `folder` is a pathlib.Path for what is made on the way, `iot` a boto3 client
+    of the server that the tour is for."""
     variables, steps = {"arn": ARN, "account": ACCOUNT}, []
     for module in modules():
         place = folder / module.__name__.rpartition(".")[2]
         place.mkdir()
-        variables.update(getattr(module, "prepare", lambda _: {})(place))
+        variables.update(getattr(module, "prepare", lambda *_: {})(place, iot))
         for number, step in enumerate(module.STEPS):
             steps.append({**step, "name": f"{place.name}[{number}] {step['operation']}"})
     return {"variables": variables, "steps": steps}

@@ -21,6 +21,8 @@ CANNOT = {
     "GetEffectivePolicies": {"LimitExceededException": "a list exceeds nothing"},
     "DetachPrincipalPolicy": {"ResourceNotFoundException": "what is not attached is no error"},
     "DeleteRoleAlias": {"DeleteConflictException": "nothing uses role aliases"},
+    "GetRegistrationCode": {"InvalidRequestException": "it has no parameters"},
+    "RegisterCACertificate": {"ResourceNotFoundException": "it names nothing that must be there"},
     "GetLoggingOptions": {"InvalidRequestException": "it has no parameters"},
     "ListBillingGroups": {"ResourceNotFoundException": "it names no resource"},
     "RegisterCertificateWithoutCA": {"CertificateStateException": "a status that cannot be set is an invalid request"},
@@ -31,9 +33,7 @@ PENDING = {
     "CreateDynamicThingGroup", "UpdateDynamicThingGroup", "DeleteDynamicThingGroup",
     "GetIndexingConfiguration", "UpdateIndexingConfiguration", "DescribeIndex", "ListIndices", "SearchIndex",
     "GetStatistics", "GetCardinality", "GetPercentiles", "GetBucketsAggregation",
-    "RegisterCertificate", "ListCertificatesByCA", "RegisterCACertificate", "DescribeCACertificate",
-    "UpdateCACertificate", "DeleteCACertificate", "ListCACertificates", "GetRegistrationCode",
-    "DeleteRegistrationCode", "TestAuthorization",
+    "TestAuthorization",
 }
 
 

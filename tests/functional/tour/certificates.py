@@ -7,7 +7,7 @@ STATE, CONFLICT = "CertificateStateException", "DeleteConflictException"
 UNKNOWN = "0" * 64
 
 
-def prepare(folder):
+def prepare(folder, _):
     return {"csr": request(folder, "device"), "weak_csr": request(folder, "weak", ("rsa:1024",)),
             "foreign": self_signed(folder, "foreign"), "foreign_2": self_signed(folder, "foreign_2"),
             "weak": self_signed(folder, "weak-certificate", key=("rsa:1024",))}

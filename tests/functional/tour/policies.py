@@ -16,7 +16,7 @@ def document(client):
         {"Effect": "Allow", "Action": "iot:Connect", "Resource": f"{ARN}:client/{client}"}]})
 
 
-def prepare(_):
+def prepare(*_):
     return {"document": document("*"), "document_2": document("x"), "document_long": document("x" * 500)}
 
 

@@ -32,7 +32,7 @@ def ref(name):
     return {"Ref": name}
 
 
-def prepare(folder):
+def prepare(folder, _):
     return {"csr_a": request(folder, "a"), "csr_b": request(folder, "b"), "pem_c": self_signed(folder, "c")}
 
 
