@@ -48,14 +48,17 @@ Status CheckVersion(const BillingGroup& group, std::optional<std::int64_t> expec
 std::string ResourceOf(std::string_view name) { return "billinggroup/" + std::string(name); }
 
 // A thing's version counts changes of its own content: its bill is none.
-Status Assign(Transaction& tx, Thing thing, const std::string& group) {
+Status Assign(Transaction& tx, ChangeSet& changes, Thing thing, const std::string& group) {
+  Thing before = thing;
   const std::string& name = thing.name.value();
   if (!thing.billing_group.empty()) {
     FW_TRY(tx.Erase(kThingsByBillingGroup, OrderedKey({thing.billing_group, name})));
   }
   if (!group.empty()) FW_TRY(tx.Put(kThingsByBillingGroup, OrderedKey({group, name}), ""));
   thing.billing_group = group;
-  return tx.Put(kThings, name, Encode(thing));
+  FW_TRY(tx.Put(kThings, name, Encode(thing)));
+  changes.Add(ThingChanged{before.name, before, std::move(thing)});
+  return {};
 }
 
 }  // namespace
@@ -106,7 +109,7 @@ Status BillingGroups::Delete(std::string_view actor, std::string_view name,
                              std::optional<std::int64_t> expected_version) {
   bool done = false;
   while (!done) {
-    FW_TRY(ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet&) -> Status {
+    FW_TRY(ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
       FW_ASSIGN(auto group, FindGroup(tx, name));
       done = true;
       if (!group) return {};
@@ -114,7 +117,7 @@ Status BillingGroups::Delete(std::string_view actor, std::string_view name,
       FW_ASSIGN(auto things, FirstPartsUnder(tx, kThingsByBillingGroup, name, kStep));
       for (const std::string& thing : things) {
         FW_ASSIGN(Thing found, GetThing(tx, thing));
-        FW_TRY(Assign(tx, std::move(found), {}));
+        FW_TRY(Assign(tx, changes, std::move(found), {}));
       }
       done = things.size() < kStep;
       if (!done) return {};
@@ -126,7 +129,7 @@ Status BillingGroups::Delete(std::string_view actor, std::string_view name,
 }
 
 Status BillingGroups::AddThing(std::string_view actor, std::string_view group, const model::ThingName& thing) {
-  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet&) -> Status {
+  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(BillingGroup target, GetGroup(tx, group));
     FW_ASSIGN(Thing found, GetThing(tx, thing.value()));
     if (found.billing_group == target.name) return {};
@@ -134,16 +137,16 @@ Status BillingGroups::AddThing(std::string_view actor, std::string_view group, c
       return Error(Code::kInvalidArgument, "Thing " + thing.value() + " is already in billing group " +
                                                found.billing_group + "; remove it from there first");
     }
-    return Assign(tx, std::move(found), target.name);
+    return Assign(tx, changes, std::move(found), target.name);
   });
 }
 
 Status BillingGroups::RemoveThing(std::string_view actor, std::string_view group, const model::ThingName& thing) {
-  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet&) -> Status {
+  return ApplyStatus(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Status {
     FW_ASSIGN(BillingGroup target, GetGroup(tx, group));
     FW_ASSIGN(Thing found, GetThing(tx, thing.value()));
     if (found.billing_group != target.name) return {};
-    return Assign(tx, std::move(found), {});
+    return Assign(tx, changes, std::move(found), {});
   });
 }
 

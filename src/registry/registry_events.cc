@@ -35,7 +35,9 @@ class Maker {
   void Note(const ThingChanged& change) {
     const Thing& thing = change.now ? *change.now : *change.before;
     const std::string& name = thing.name.value();
-    if (configuration_.Enabled(EventKind::kThing)) {
+    // Another billing group is no new version, and no event.
+    bool told = !change.before || !change.now || change.before->version != change.now->version;
+    if (told && configuration_.Enabled(EventKind::kThing)) {
       const char* operation = OperationOf(change.before, change.now);
       Json payload = Head("THING_EVENT", operation);
       payload["thingId"] = thing.id.Uuid();
