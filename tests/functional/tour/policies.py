@@ -107,6 +107,13 @@ STEPS = [
     fails(MISSING, "ListPolicyPrincipals", {"policyName": "nothing"}, says="nothing"),
     fails(INVALID, "ListPolicyPrincipals", {"policyName": "no spaces"}, says="x-amzn-iot-policy"),
 
+    ok("TestAuthorization", {"principal": "<<principal>>", "clientId": "x", "authInfos": [
+        {"actionType": "CONNECT", "resources": ["<<arn>>:client/x"]}, {"actionType": "PUBLISH", "resources": ["<<arn>>:topic/t"]}]},
+       {"authResults.0.authDecision": "ALLOWED", "authResults.1.authDecision": "IMPLICIT_DENY"}),
+    fails(MISSING, "TestAuthorization", {"principal": UNKNOWN, "authInfos": [
+        {"actionType": "CONNECT", "resources": ["<<arn>>:client/x"]}]}, says="certificate"),
+    fails(INVALID, "TestAuthorization", {"principal": "<<principal>>", "authInfos": [{"resources": ["<<arn>>:client/x"]}]},
+          says="actionType"),
     ok("CreateThing", {"thingName": "policed"}),
     ok("AddThingToThingGroup", {"thingGroupName": "policy-leaf", "thingName": "policed"}),
     ok("GetEffectivePolicies", {"thingName": "policed"}, {"effectivePolicies": count(2), "effectivePolicies.0": {
