@@ -6,6 +6,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support.fleetward import Fleetward  # noqa: E402
+from support.hook import Hook  # noqa: E402
 from support.mail import MailSink  # noqa: E402
 
 _running = []
@@ -56,6 +57,16 @@ def mail():
     sink = MailSink()
     yield sink
     sink.stop()
+
+
+@pytest.fixture
+def kept_hook(tmp_path):
+    """Variables of an endpoint that keeps what it gets in files, for clients in processes of their own (tour.arrives)."""
+    folder = tmp_path / "arrived"
+    folder.mkdir()
+    hook = Hook(folder=folder)
+    yield {"hook": hook.url, "arrived": str(folder)}
+    hook.stop()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import botocore
+import pytest
 
 import tour
 from support.fleetward import clean_environment
@@ -15,13 +16,13 @@ DRIVER = pathlib.Path(__file__).parents[1] / "support" / "cli_driver.py"
 
 
 class Cli:
-    def __init__(self, fw):
+    def __init__(self, fw, service):
         environment = clean_environment(AWS_SHARED_CREDENTIALS_FILE=fw.credentials_file, AWS_EC2_METADATA_DISABLED="true",
                                         AWS_PAGER="", AWS_MAX_ATTEMPTS="1", HOME=fw.scratch)
         self.process = subprocess.Popen(["/usr/bin/python3", DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         cwd=fw.scratch, env=environment)
         self.common = ["--endpoint-url", fw.endpoint["api"], "--ca-bundle", fw.ca, "--profile", "fleetward",
-                       "--region", "us-east-1", "--output", "json", "--no-paginate", "iot"]
+                       "--region", "us-east-1", "--output", "json", "--no-paginate", service]
 
     def __call__(self, operation, parameters):
         arguments = [*self.common, botocore.xform_name(operation, "-"), "--cli-input-json", json.dumps(parameters)]
@@ -37,14 +38,15 @@ class Cli:
         self.process.wait(20)
 
 
-def test_the_happy_path(make, tmp_path):
-    fw = make(tour.settings())
-    cli = Cli(fw)
+@pytest.mark.parametrize("service", ["iot", "sns"])
+def test_the_happy_path(make, tmp_path, kept_hook, service):
+    fw = make(tour.settings(service))
+    cli = Cli(fw, service)
     try:
-        seen = _run.run(cli, tour.description(tmp_path, fw.iot), errors=False)
+        seen = _run.run(cli, tour.description(tmp_path, fw.client(service), service, **kept_hook), errors=False)
     finally:
         cli.end()
-    assert _coverage.missing(seen, errors=False) == []
+    assert _coverage.missing(seen, errors=False, service=service) == []
 
 
 def test_the_program_itself(make):

@@ -12,20 +12,9 @@ def fw(make_shared):
     return make_shared(tour.settings())
 
 
-def caller(client):
-    def call(operation, parameters):
-        try:
-            answer = client._make_api_call(operation, parameters)
-        except botocore.exceptions.ClientError as error:
-            raise _run.Failed(error.response["Error"]["Code"], error.response["Error"]["Message"]) from None
-        answer.pop("ResponseMetadata")
-        return answer
-    return call
-
-
 @pytest.fixture(scope="module")
 def seen(fw, tmp_path_factory):
-    return _run.run(caller(fw.iot), tour.description(tmp_path_factory.mktemp("tour"), fw.iot))
+    return _run.run(_run.by_boto3(fw.iot), tour.description(tmp_path_factory.mktemp("tour"), fw.iot))
 
 
 def test_every_step(seen):
@@ -52,7 +41,8 @@ def test_what_is_pending_is_not_offered_yet(fw):
     assert _coverage.PENDING <= _coverage.scope()
 
 
-def test_the_reasons_are_of_real_errors():
-    lists = _coverage.model_errors()
-    for operation, reasons in _coverage.CANNOT.items():
+@pytest.mark.parametrize("service", ["iot", "sns"])
+def test_the_reasons_are_of_real_errors(service):
+    lists = _coverage.model_errors(service)
+    for operation, reasons in _coverage.CANNOT[service].items():
         assert set(reasons) <= lists[operation] - _coverage.NEVER, operation

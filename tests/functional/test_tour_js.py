@@ -1,4 +1,4 @@
-"""The tour of the iot API (tour/) by the AWS SDK for JavaScript v3: the same steps as test_tour_iot.py, errors included."""
+"""The tour of the iot and sns API (tour/) by the AWS SDK for JavaScript v3: the same steps as with boto3, errors included."""
 import json
 import os
 import pathlib
@@ -55,3 +55,9 @@ def test_the_tour_of_iot(sdk, make, tmp_path):
     fw = make(tour.settings())
     seen = run(sdk, fw, "iot", tour.description(tmp_path, fw.iot), tmp_path)
     assert _coverage.missing(seen) == []
+
+
+def test_the_tour_of_sns(sdk, make, tmp_path, kept_hook):
+    fw = make(tour.settings("sns"))
+    seen = run(sdk, fw, "sns", tour.description(tmp_path, fw.sns, "sns", **kept_hook), tmp_path)
+    assert _coverage.missing(seen, service="sns") == []

@@ -7,9 +7,11 @@ import uuid
 import botocore.exceptions
 import pytest
 
+import tour
 from support.hook import Hook
 from support.mail import links
 from support.processes import wait_for
+from tour import _coverage, _run
 
 ARN = "arn:aws:sns:us-east-1:123456789012:"
 OPERATIONS = """AddPermission ConfirmSubscription CreateTopic DeleteTopic GetSubscriptionAttributes GetTopicAttributes
@@ -389,6 +391,13 @@ def test_o_a_mails_link(make, mail):
     assert len(fw.sns.list_subscriptions()["Subscriptions"]) == 2
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(link.split("&Token=")[0], context=context)
+
+
+def test_the_tour_that_all_clients_run(make, tmp_path, kept_hook):
+    fw = make(tour.settings("sns"))
+    seen = _run.run(_run.by_boto3(fw.sns), tour.description(tmp_path, fw.sns, "sns", **kept_hook))
+    assert _coverage.missing(seen, service="sns") == []
+    assert set(OPERATIONS) == _coverage.scope("sns")
 
 
 def test_zz_all_operations_were_called():

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -71,11 +72,18 @@ class Received:
     def type(self):
         return self.headers.get("x-amz-sns-message-type")
 
+    def keep(self, folder):
+        """Whole or not at all, for readers in other processes."""
+        part = folder / f"{uuid.uuid4().hex}.part"
+        part.write_text(self.body)
+        part.replace(folder / f"{self.type}.json")
+
 
 class Hook:
-    """`answer` is a status, or a function of the request's number that returns one; `delay` in seconds."""
+    """`answer` is a status, or a function of the request's number that returns one; `delay` in seconds. In `folder` (a
+    pathlib.Path) the last body of each x-amz-sns-message-type is kept as TYPE.json."""
 
-    def __init__(self, identity=None, host="127.0.0.1", answer=200, delay=0, headers=None):
+    def __init__(self, identity=None, host="127.0.0.1", answer=200, delay=0, headers=None, folder=None):
         self.received, self.answer, self.delay, self.answer_headers = [], answer, delay, headers or {}
         self.connections = 0
         hook = self
@@ -85,7 +93,10 @@ class Hook:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                hook.received.append(Received(self.path, self.headers, body.decode()))
+                received = Received(self.path, self.headers, body.decode())
+                hook.received.append(received)
+                if folder:
+                    received.keep(folder)
                 if hook.delay:
                     time.sleep(hook.delay)
                 status = hook.answer(len(hook.received)) if callable(hook.answer) else hook.answer
