@@ -166,3 +166,23 @@ def test_violations_and_values(fw):
     iot.detach_security_profile(securityProfileName="tour", securityProfileTargetArn=ALL)
     iot.delete_security_profile(securityProfileName="tour")
     iot.delete_security_profile(securityProfileName="tour")
+
+
+def test_silence_alarms_and_clears(fw):
+    iot = fw.iot
+    iot.create_security_profile(securityProfileName="alive", behaviors=[{
+        "name": "alive", "metric": "fleetward:report-silence",
+        "criteria": {"comparisonOperator": "less-than", "value": {"count": 6}}}])
+    certificate = fw.thing("sleeper")
+    with Device(fw, certificate, "sleeper") as device:
+        def send(i):
+            assert device.publish("$aws/things/sleeper/defender/metrics/json", json.dumps(report(i, {})))
+        send(1)
+        iot.attach_security_profile(securityProfileName="alive", securityProfileTargetArn=ALL)
+        alarms = wait_for(lambda: iot.list_active_violations(thingName="sleeper")["activeViolations"], 20, "the alarm")
+        assert alarms[0]["behavior"]["name"] == "alive" and alarms[0]["lastViolationValue"]["count"] >= 6
+        assert "its agent has stopped" in fw.run("why", "sleeper", "--data", fw.data).stdout
+        send(2)
+        wait_for(lambda: not iot.list_active_violations(thingName="sleeper")["activeViolations"], 10, "the alarm to clear")
+    wait_for(lambda: iot.list_active_violations(thingName="sleeper")["activeViolations"], 20, "the next alarm")
+    wait_for(lambda: "is offline" in fw.run("why", "sleeper", "--data", fw.data).stdout, 10, "the reason")
