@@ -1,6 +1,6 @@
 #include "fleetward/registry/dynamic_thing_groups.h"
 
-#include "dynamic_groups_access.h"
+#include "group_access.h"
 #include "fleetward/base/encoding.h"
 #include "fleetward/index/query.h"
 #include "lookup.h"
@@ -12,12 +12,6 @@ namespace {
 using GroupName = model::ThingGroupName;
 
 constexpr std::uint8_t kRecordVersion = 1;
-
-Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected) {
-  if (!expected || *expected == group.version) return {};
-  return Error(Code::kVersionConflict,
-               "The version for thing group " + group.name.value() + " does not match the expected version.");
-}
 
 Status CheckQuery(const std::string& query) {
   auto parsed = index::ParseQuery(query);
@@ -137,13 +131,7 @@ Result<std::int64_t> DynamicThingGroups::Update(std::string_view actor, const Gr
   return Apply<std::int64_t>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<std::int64_t> {
     FW_ASSIGN(ThingGroup before, GetThingGroup(tx, name.value()));
     FW_ASSIGN(DynamicQuery present, GetDynamicQuery(tx, name));
-    FW_TRY(CheckVersion(before, update.expected_version));
-    ThingGroup now = before;
-    if (update.description) now.description = *update.description;
-    if (update.attributes) now.attributes = UpdatedAttributes(before.attributes, *update.attributes, update.merge);
-    FW_TRY(CheckAttributes(now.attributes, context_.quotas.group_attributes, context_.quotas));
-    ++now.version;
-    FW_TRY(tx.Put(kThingGroups, name.value(), Encode(now)));
+    FW_ASSIGN(ThingGroup now, PutUpdated(tx, before, update, context_.quotas));
     if (query && *query != present.query) {
       FW_TRY(tx.Put(kDynamicGroups, name.value(), Encode(DynamicQuery{*query, DynamicGroupStatus::kRebuilding})));
     }

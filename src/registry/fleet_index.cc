@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "access.h"
-#include "dynamic_groups_access.h"
+#include "group_access.h"
 #include "fleetward/base/encoding.h"
 #include "fleetward/base/log.h"
 

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "access.h"
-#include "dynamic_groups_access.h"
+#include "group_access.h"
 #include "effective.h"
 #include "fleetward/policy/document.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "dynamic_groups_access.h"
+#include "group_access.h"
 #include "profile_access.h"
 
 namespace fleetward::registry {
@@ -13,12 +13,6 @@ using GroupName = model::ThingGroupName;
 
 // Members let go in one transaction when a group is deleted: other calls get their turn in between.
 constexpr std::size_t kStep = 500;
-
-Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected) {
-  if (!expected || *expected == group.version) return {};
-  return Error(Code::kVersionConflict,
-               "The version for thing group " + group.name.value() + " does not match the expected version.");
-}
 
 bool SameContent(const ThingGroup& group, const NewThingGroup& request) {
   return group.parent == request.parent && group.description == request.description &&
@@ -181,6 +175,24 @@ Result<Page<model::ThingName>> MembersOfSubtree(ConstReader reader, const std::s
 
 }  // namespace
 
+Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected) {
+  if (!expected || *expected == group.version) return {};
+  return Error(Code::kVersionConflict,
+               "The version for thing group " + group.name.value() + " does not match the expected version.");
+}
+
+Result<ThingGroup> PutUpdated(Transaction& tx, const ThingGroup& before, const ThingGroupUpdate& update,
+                              const Quotas& quotas) {
+  FW_TRY(CheckVersion(before, update.expected_version));
+  ThingGroup now = before;
+  if (update.description) now.description = *update.description;
+  if (update.attributes) now.attributes = UpdatedAttributes(before.attributes, *update.attributes, update.merge);
+  FW_TRY(CheckAttributes(now.attributes, quotas.group_attributes, quotas));
+  ++now.version;
+  FW_TRY(tx.Put(kThingGroups, now.name.value(), Encode(now)));
+  return now;
+}
+
 Result<ThingGroup> ThingGroups::Create(std::string_view actor, const NewThingGroup& request) {
   FW_TRY(CheckAttributes(request.attributes, context_.quotas.group_attributes, context_.quotas));
   const std::string& name = request.name.value();
@@ -241,13 +253,7 @@ Result<std::int64_t> ThingGroups::Update(std::string_view actor, const GroupName
   return Apply<std::int64_t>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<std::int64_t> {
     FW_ASSIGN(ThingGroup before, GetThingGroup(tx, name.value()));
     FW_TRY(RefuseDynamic(tx, name.value(), "use UpdateDynamicThingGroup"));
-    FW_TRY(CheckVersion(before, update.expected_version));
-    ThingGroup now = before;
-    if (update.description) now.description = *update.description;
-    if (update.attributes) now.attributes = UpdatedAttributes(before.attributes, *update.attributes, update.merge);
-    FW_TRY(CheckAttributes(now.attributes, context_.quotas.group_attributes, context_.quotas));
-    ++now.version;
-    FW_TRY(tx.Put(kThingGroups, name.value(), Encode(now)));
+    FW_ASSIGN(ThingGroup now, PutUpdated(tx, before, update, context_.quotas));
     FW_ASSIGN(auto parents, ParentsOf(tx, now));
     changes.Add(ThingGroupChanged{name, std::move(before), now, std::move(parents)});
     return now.version;

@@ -1,4 +1,4 @@
-// Rows of dynamic thing groups, shared by the services that must tell them from static ones. Private.
+// What static and dynamic thing groups share, and the rows that tell dynamic ones. Private.
 #pragma once
 
 #include <optional>
@@ -6,8 +6,15 @@
 #include <string_view>
 
 #include "access.h"
+#include "fleetward/registry/thing_groups.h"
 
 namespace fleetward::registry {
+
+/// Error: kVersionConflict.
+Status CheckVersion(const ThingGroup& group, std::optional<std::int64_t> expected);
+/// Stores what an update makes of a group of either kind, one version on. Errors: kVersionConflict, kInvalidArgument.
+Result<ThingGroup> PutUpdated(Transaction& tx, const ThingGroup& before, const ThingGroupUpdate& update,
+                              const Quotas& quotas);
 
 std::string Encode(const DynamicQuery& query);
 /// Error: kCorrupt.
