@@ -22,6 +22,13 @@ CustomMetricSetRecord SetCustomMetric(const registry::CustomMetric& metric) {
   return record;
 }
 
+DimensionSetRecord SetDimension(const registry::Dimension& dimension) {
+  DimensionSetRecord record;
+  record.name = dimension.name;
+  record.number = dimension.number;
+  return record;
+}
+
 ThingSetRecord SetThing(const registry::Directory& directory, std::string_view name, const model::EntityId& entity) {
   ThingSetRecord record;
   record.config.entity = entity;
@@ -64,6 +71,16 @@ class Batch {
     record.name = event.name;
     records_.emplace_back(std::move(record));
   }
+  void Note(const registry::DimensionChanged& event) {
+    if (event.before && event.now) return;  // other filters: the plugin knows
+    if (event.now) {
+      records_.emplace_back(SetDimension(*event.now));
+      return;
+    }
+    DimensionRemovedRecord record;
+    record.name = event.name;
+    records_.emplace_back(std::move(record));
+  }
   // A group matters through its members, and its parent never changes.
   template <class Event>
   void Note(const Event&) {}
@@ -98,6 +115,8 @@ Pipeline::Configuration ConfigFeed::WholeConfiguration() const {
   return [this](const std::function<void(Record)>& emit) -> Status {
     FW_ASSIGN(auto metrics, registry_.custom_metrics.All());
     for (const registry::CustomMetric& metric : metrics) emit(SetCustomMetric(metric));
+    FW_ASSIGN(auto dimensions, registry_.dimensions.All());
+    for (const registry::Dimension& dimension : dimensions) emit(SetDimension(dimension));
     FW_ASSIGN(auto profiles, registry_.security_profiles.All());
     for (registry::ProfileWithTargets& each : profiles) emit(SetProfile(each.profile, std::move(each.targets)));
     std::vector<std::pair<std::string, model::EntityId>> things;

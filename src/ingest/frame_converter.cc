@@ -161,7 +161,7 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
   for (;;) {
     FW_ASSIGN(auto counter, report::NextCounter(frame));
     if (!counter) return {};
-    if (counter->dimension != 0 || counter->client_id.empty()) continue;
+    if (counter->client_id.empty()) continue;
     registry::ResolvedThing thing = Resolve(counter->client_id, counter->fingerprint);
     if (thing.entity.IsZero()) continue;
     CountsRecord record;
@@ -172,6 +172,7 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
     record.flags = static_cast<std::uint8_t>(
         ((counter->flags & report::CounterRecord::kConnected) != 0 ? CountsRecord::kConnected : 0) |
         (thing.registered ? CountsRecord::kRegistered : 0) | (step ? CountsRecord::kClockStep : 0));
+    record.dimension = counter->dimension;
     record.messages_sent = counter->messages_sent;
     record.bytes_sent = counter->bytes_sent;
     record.max_payload = counter->max_payload;

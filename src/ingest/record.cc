@@ -108,6 +108,17 @@ class Encoder {
     w_.SignedVarint(r.time_ms);
     w_.Bytes(r.name.value());
   }
+  void operator()(const DimensionSetRecord& r) {
+    Begin(RecordType::kDimensionSet);
+    w_.SignedVarint(r.time_ms);
+    w_.Bytes(r.name.value());
+    w_.Varint(r.number);
+  }
+  void operator()(const DimensionRemovedRecord& r) {
+    Begin(RecordType::kDimensionRemoved);
+    w_.SignedVarint(r.time_ms);
+    w_.Bytes(r.name.value());
+  }
   void operator()(const ThingSetRecord& r) {
     Begin(RecordType::kThingSet, r.config.entity);
     w_.SignedVarint(r.time_ms);
@@ -301,6 +312,19 @@ Result<Record> ReadBody(RecordType type, ByteReader& r) {
       CustomMetricRemovedRecord record;
       record.time_ms = r.SignedVarint();
       record.name = model::CustomMetricName(r.Bytes());
+      return Record(std::move(record));
+    }
+    case RecordType::kDimensionSet: {
+      DimensionSetRecord record;
+      record.time_ms = r.SignedVarint();
+      record.name = model::DimensionName(r.Bytes());
+      record.number = static_cast<std::uint32_t>(r.Varint());
+      return Record(std::move(record));
+    }
+    case RecordType::kDimensionRemoved: {
+      DimensionRemovedRecord record;
+      record.time_ms = r.SignedVarint();
+      record.name = model::DimensionName(r.Bytes());
       return Record(std::move(record));
     }
     case RecordType::kThingSet: return ReadThing(r);

@@ -47,7 +47,9 @@ std::vector<Record> Samples() {
           thing,
           ThingRemovedRecord{1, Id128{1, 2}},
           ConfigBeginRecord{},
-          ConfigEndRecord{12}};
+          ConfigEndRecord{12},
+          DimensionSetRecord{1, model::DimensionName("d"), 7},
+          DimensionRemovedRecord{1, model::DimensionName("d")}};
 }
 
 TEST(LogRecord, RoundTripsEveryType) {

@@ -80,4 +80,23 @@ void FillSample(const OpenBucket& bucket, telemetry::Sample& sample) {
   if (!bucket.source_ips.empty()) sample.AddAddresses(Key(BuiltinMetric::kSourceIpAddress), bucket.source_ips);
 }
 
+void FillSample(const OpenBucket& bucket, telemetry::SeriesKey key, telemetry::Sample& sample) {
+  static const TopicBucket kNothing;
+  auto found = std::find_if(bucket.topics.begin(), bucket.topics.end(),
+                            [&](const TopicBucket& each) { return each.series == key.dimension; });
+  const TopicBucket& topics = found == bucket.topics.end() ? kNothing : *found;
+  auto add = [&](std::uint64_t value) { sample.AddCount(key, static_cast<std::int64_t>(value)); };
+  if (key.metric == model::IdOf(BuiltinMetric::kNumMessagesSent)) {
+    add(topics.messages_sent);
+  } else if (key.metric == model::IdOf(BuiltinMetric::kNumMessagesReceived)) {
+    add(topics.messages_received);
+  } else if (key.metric == model::IdOf(BuiltinMetric::kNumAuthorizationFailures)) {
+    add(topics.authorization_failures);
+  } else if (key.metric == model::IdOf(BuiltinMetric::kMessageByteSize)) {
+    if (topics.messages_sent > 0) add(topics.max_payload);
+  } else if (key.metric == model::IdOf(BuiltinMetric::kSourceIpAddress)) {
+    if (!topics.source_ips.empty()) sample.AddAddresses(key, topics.source_ips);
+  }
+}
+
 }  // namespace fleetward::ingest

@@ -130,6 +130,8 @@ class Shard {
   void On(const ProfileRemovedRecord& r);
   void On(const CustomMetricSetRecord& r);
   void On(const CustomMetricRemovedRecord& r);
+  void On(const DimensionSetRecord& r);
+  void On(const DimensionRemovedRecord& r);
   void On(const ThingSetRecord& r);
   void On(const ThingRemovedRecord& r);
   void On(const ConfigBeginRecord& r);
@@ -145,6 +147,7 @@ class Shard {
   void RecordReport(const ReportRecord& r, ThingState& thing);
   void RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds);
   void AddToBucket(const CountsRecord& r, ThingState& thing);
+  void AddToTopics(const CountsRecord& r, OpenBucket& bucket);
   void CloseBucket(const model::EntityId& entity, ThingState& thing);
   bool Retained(model::MetricId metric) const;
   void RefreshRetained();
@@ -178,12 +181,15 @@ class Shard {
   std::size_t unregistered_ = 0;
   std::vector<model::EntityId> open_buckets_;
   CustomMetricTable customs_;
-  std::map<std::string, std::vector<std::string>> profiles_;  // name -> metrics it uses or retains
+  std::map<std::string, std::vector<model::MetricToRetain>> profiles_;  // name -> metrics it uses or retains
   std::set<model::MetricId> retained_;
+  std::map<std::string, std::uint32_t, std::less<>> dimensions_;   // name -> number
+  std::map<std::uint32_t, std::string> dimension_names_;
+  std::set<telemetry::SeriesKey> topic_series_;                    // of dimensions, that profiles use or retain
   std::map<Id128, std::uint64_t> edge_progress_;
   std::vector<Id128> edge_starts_;  // oldest first
   bool reconciling_ = false;
-  std::set<std::string> seen_profiles_, seen_customs_;
+  std::set<std::string> seen_profiles_, seen_customs_, seen_dimensions_;
   std::set<model::EntityId> seen_things_;
 
   bool replaying_ = false;

@@ -9,8 +9,8 @@
 namespace fleetward::ingest {
 namespace {
 
-constexpr std::uint8_t kOwnVersion = 2;   // of the shard's own row
-constexpr std::uint8_t kSlabVersion = 2;
+constexpr std::uint8_t kOwnVersion = 3;   // of the shard's own row
+constexpr std::uint8_t kSlabVersion = 3;
 constexpr std::int64_t kLastCheckpointMs = 2000;  // a stop must end within seconds (D32); the rest is replayed
 
 }  // namespace
@@ -134,13 +134,22 @@ void Shard::SaveOwn(std::string& out) {
   for (const auto& [name, metrics] : profiles_) {
     w.Bytes(name);
     w.Varint(metrics.size());
-    for (const auto& metric : metrics) w.Bytes(metric);
+    for (const model::MetricToRetain& metric : metrics) {
+      w.Bytes(metric.metric);
+      w.U8(metric.dimension ? 1 + static_cast<std::uint8_t>(metric.dimension->op) : 0);
+      if (metric.dimension) w.Bytes(metric.dimension->dimension_name.value());
+    }
   }
   w.Varint(customs_.size());
   for (const auto& [name, config] : customs_) {
     w.Bytes(name);
     w.Varint(config.id);
     w.U8(static_cast<std::uint8_t>(config.type));
+  }
+  w.Varint(dimensions_.size());
+  for (const auto& [name, number] : dimensions_) {
+    w.Bytes(name);
+    w.Varint(number);
   }
 }
 
@@ -160,7 +169,16 @@ Status Shard::LoadOwn(std::string_view bytes) {
   for (std::uint64_t profiles = r.Varint(); profiles > 0 && r.ok(); --profiles) {
     std::string name(r.Bytes());
     auto& metrics = profiles_[name];
-    for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) metrics.emplace_back(r.Bytes());
+    for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
+      model::MetricToRetain metric;
+      metric.metric = r.Bytes();
+      std::uint8_t op = r.U8();
+      if (op != 0) {
+        metric.dimension = model::MetricDimension{model::DimensionName(r.Bytes()),
+                                                  static_cast<model::DimensionOperator>(op - 1), true};
+      }
+      metrics.push_back(std::move(metric));
+    }
   }
   for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
     detect::CustomMetricConfig metric;
@@ -168,6 +186,12 @@ Status Shard::LoadOwn(std::string_view bytes) {
     metric.id = static_cast<model::MetricId>(r.Varint());
     metric.type = static_cast<model::CustomMetricType>(r.U8());
     customs_.emplace(metric.name.value(), metric);
+  }
+  for (std::uint64_t n = r.Varint(); n > 0 && r.ok(); --n) {
+    std::string name(r.Bytes());
+    auto number = static_cast<std::uint32_t>(r.Varint());
+    dimension_names_.emplace(number, name);
+    dimensions_.emplace(std::move(name), number);
   }
   if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a shard's checkpoint cannot be read");
   FW_TRY(engine_->LoadConfig(config));

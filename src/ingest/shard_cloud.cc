@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fleetward/base/encoding.h"
+#include "fleetward/model/dimension.h"
 #include "fleetward/telemetry/connection_history.h"
 #include "shard.h"
 
@@ -9,6 +10,12 @@ namespace fleetward::ingest {
 namespace {
 
 constexpr std::size_t kRememberedEdgeStarts = 64;
+
+void AddAddress(std::string_view text, std::vector<model::IpAddress>& addresses) {
+  auto ip = model::IpAddress::Parse(text);
+  if (!ip || addresses.size() == kMaxSourceIps) return;
+  if (std::find(addresses.begin(), addresses.end(), *ip) == addresses.end()) addresses.push_back(*ip);
+}
 
 }  // namespace
 
@@ -22,15 +29,24 @@ void Shard::On(const CountsRecord& r) {
   event.bucket = FromMillis(r.bucket_ms);
   event.time = FromMillis(r.time_ms);
   event.connected = (r.flags & CountsRecord::kConnected) != 0;
-  event.deltas.messages_sent = r.messages_sent;
-  event.deltas.bytes_sent = r.bytes_sent;
-  event.deltas.max_message_bytes = r.max_payload;
-  event.deltas.min_message_bytes = r.min_payload;
-  event.deltas.messages_received = r.messages_received;
-  event.deltas.authorization_failures = r.authorization_failures;
-  event.deltas.connection_attempts = r.connection_attempts;
-  event.deltas.disconnects = r.disconnects;
-  if (ip) event.deltas.source_ips = std::span(&*ip, 1);
+  detect::DimensionDeltas topics;
+  detect::CounterDeltas& deltas = r.dimension == 0 ? event.deltas : topics.deltas;
+  deltas.messages_sent = r.messages_sent;
+  deltas.bytes_sent = r.bytes_sent;
+  deltas.max_message_bytes = r.max_payload;
+  deltas.min_message_bytes = r.min_payload;
+  deltas.messages_received = r.messages_received;
+  deltas.authorization_failures = r.authorization_failures;
+  deltas.connection_attempts = r.connection_attempts;
+  deltas.disconnects = r.disconnects;
+  if (ip) deltas.source_ips = std::span(&*ip, 1);
+  if (r.dimension != 0) {
+    auto name = dimension_names_.find(model::DimensionOfSeries(r.dimension));
+    if (name == dimension_names_.end()) return;  // deleted meanwhile
+    topics.dimension = name->second;
+    topics.op = model::OperatorOfSeries(r.dimension);
+    event.dimensions = std::span(&topics, 1);
+  }
   engine_->OnCounts(event);
   AddToBucket(r, *thing);
 }
@@ -45,6 +61,7 @@ void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
     }
     bucket.bucket_ms = r.bucket_ms;
   }
+  if (r.dimension != 0) return AddToTopics(r, bucket);
   bucket.messages_sent += r.messages_sent;
   bucket.bytes_sent += r.bytes_sent;
   bucket.max_payload = std::max(bucket.max_payload, r.max_payload);
@@ -53,11 +70,22 @@ void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
   bucket.connection_attempts += r.connection_attempts;
   bucket.disconnects += r.disconnects;
   bucket.clock_step = bucket.clock_step || (r.flags & CountsRecord::kClockStep) != 0;
-  auto ip = model::IpAddress::Parse(r.source_ip);
-  if (ip && bucket.source_ips.size() < kMaxSourceIps &&
-      std::find(bucket.source_ips.begin(), bucket.source_ips.end(), *ip) == bucket.source_ips.end()) {
-    bucket.source_ips.push_back(*ip);
+  AddAddress(r.source_ip, bucket.source_ips);
+}
+
+void Shard::AddToTopics(const CountsRecord& r, OpenBucket& bucket) {
+  auto topics = std::find_if(bucket.topics.begin(), bucket.topics.end(),
+                             [&](const TopicBucket& each) { return each.series == r.dimension; });
+  if (topics == bucket.topics.end()) {
+    if (bucket.topics.size() == kMaxTopicBuckets) return;
+    topics = bucket.topics.insert(topics, TopicBucket{});
+    topics->series = r.dimension;
   }
+  topics->messages_sent += r.messages_sent;
+  topics->max_payload = std::max(topics->max_payload, r.max_payload);
+  topics->messages_received += r.messages_received;
+  topics->authorization_failures += r.authorization_failures;
+  AddAddress(r.source_ip, topics->source_ips);
 }
 
 // One datum per bucket, at the bucket's end (D41). The caller takes the thing off open_buckets_.
@@ -69,6 +97,7 @@ void Shard::CloseBucket(const model::EntityId& entity, ThingState& thing) {
   sample_.flags = (thing.bucket.clock_step ? telemetry::kFlagClock : 0U) |
                   (thing.registered ? 0U : telemetry::kFlagUnregistered);
   FillSample(thing.bucket, sample_);
+  for (const telemetry::SeriesKey& key : topic_series_) FillSample(thing.bucket, key, sample_);
   state_->recorder().Add(sample_, position_);
   thing.bucket = OpenBucket();
   Touch(entity);

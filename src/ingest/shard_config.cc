@@ -1,16 +1,16 @@
 // A shard's configuration: profiles, custom metrics, things, and their comparison with the registry at each start.
 #include <algorithm>
 
+#include "fleetward/model/dimension.h"
 #include "shard.h"
 
 namespace fleetward::ingest {
 
 void Shard::On(const ProfileSetRecord& r) {
-  std::vector<std::string> metrics;
+  std::vector<model::MetricToRetain> metrics = r.config.profile.additional_metrics_to_retain;
   for (const auto& behavior : r.config.profile.behaviors) {
-    if (behavior.metric) metrics.push_back(*behavior.metric);
+    if (behavior.metric) metrics.push_back({*behavior.metric, behavior.dimension, {}});
   }
-  for (const auto& retain : r.config.profile.additional_metrics_to_retain) metrics.push_back(retain.metric);
   profiles_.insert_or_assign(r.config.profile.name.value(), std::move(metrics));
   if (reconciling_) seen_profiles_.insert(r.config.profile.name.value());
   engine_->SetProfile(r.config, FromMillis(r.time_ms));
@@ -33,6 +33,22 @@ void Shard::On(const CustomMetricSetRecord& r) {
 void Shard::On(const CustomMetricRemovedRecord& r) {
   customs_.erase(r.name.value());
   engine_->RemoveCustomMetric(r.name, FromMillis(r.time_ms));
+  RefreshRetained();
+}
+
+void Shard::On(const DimensionSetRecord& r) {
+  On(DimensionRemovedRecord{r.time_ms, r.name});  // it may have been made anew under another number
+  dimensions_.insert_or_assign(r.name.value(), r.number);
+  dimension_names_.insert_or_assign(r.number, r.name.value());
+  if (reconciling_) seen_dimensions_.insert(r.name.value());
+  RefreshRetained();
+}
+
+void Shard::On(const DimensionRemovedRecord& r) {
+  auto found = dimensions_.find(r.name.value());
+  if (found == dimensions_.end()) return;
+  dimension_names_.erase(found->second);
+  dimensions_.erase(found);
   RefreshRetained();
 }
 
@@ -64,19 +80,23 @@ void Shard::On(const ConfigBeginRecord&) {
   reconciling_ = true;
   seen_profiles_.clear();
   seen_customs_.clear();
+  seen_dimensions_.clear();
   seen_things_.clear();
 }
 
 void Shard::On(const ConfigEndRecord& r) {
   if (!reconciling_) return;  // its beginning was before the checkpoint; the next start says it all again
   reconciling_ = false;
-  std::vector<std::string> profiles, customs;
+  std::vector<std::string> profiles, customs, dimensions;
   std::vector<model::EntityId> things;
   for (const auto& [name, metrics] : profiles_) {
     if (!seen_profiles_.contains(name)) profiles.push_back(name);
   }
   for (const auto& [name, config] : customs_) {
     if (!seen_customs_.contains(name)) customs.push_back(name);
+  }
+  for (const auto& [name, number] : dimensions_) {
+    if (!seen_dimensions_.contains(name)) dimensions.push_back(name);
   }
   for (const auto& [entity, thing] : things_) {
     if (thing.configured && !seen_things_.contains(entity)) things.push_back(entity);
@@ -85,6 +105,7 @@ void Shard::On(const ConfigEndRecord& r) {
   for (const auto& entity : things) On(ThingRemovedRecord{r.time_ms, entity});
   for (const auto& name : profiles) On(ProfileRemovedRecord{r.time_ms, model::SecurityProfileName(name)});
   for (const auto& name : customs) On(CustomMetricRemovedRecord{r.time_ms, model::CustomMetricName(name)});
+  for (const auto& name : dimensions) On(DimensionRemovedRecord{r.time_ms, model::DimensionName(name)});
   seen_things_.clear();
 }
 
@@ -92,10 +113,17 @@ bool Shard::Retained(model::MetricId metric) const { return options_.store_all |
 
 void Shard::RefreshRetained() {
   retained_.clear();
+  topic_series_.clear();
   for (const auto& [profile, metrics] : profiles_) {
-    for (const std::string& metric : metrics) {
-      if (const model::MetricInfo* info = model::FindBuiltinMetric(metric)) retained_.insert(model::IdOf(info->id));
-      auto custom = customs_.find(metric);
+    for (const model::MetricToRetain& metric : metrics) {
+      const model::MetricInfo* info = model::FindBuiltinMetric(metric.metric);
+      if (info != nullptr) retained_.insert(model::IdOf(info->id));
+      if (info != nullptr && metric.dimension) {
+        auto number = dimensions_.find(metric.dimension->dimension_name.value());
+        if (number == dimensions_.end()) continue;
+        topic_series_.insert({model::IdOf(info->id), model::DimensionSeries(number->second, metric.dimension->op)});
+      }
+      auto custom = customs_.find(metric.metric);
       if (custom != customs_.end()) retained_.insert(custom->second.id);
     }
   }

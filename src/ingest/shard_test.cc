@@ -255,6 +255,76 @@ TEST_F(ShardTest, CloudCountsAreOneDatumABucket) {  // D41
   EXPECT_EQ(page.points[0].time, FromMillis(kStart + 10'000));
 }
 
+TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
+  ThingSetRecord thing;
+  thing.config.entity = kThing;
+  thing.config.name = model::ThingName("pump");
+  Log(thing);
+  Log(DimensionSetRecord{1, model::DimensionName("admin"), 6});
+  ProfileSetRecord profile;
+  profile.config.profile.name = model::SecurityProfileName("P");
+  for (auto op : {model::DimensionOperator::kIn, model::DimensionOperator::kNotIn}) {
+    model::Behavior behavior;
+    behavior.name = model::BehaviorName(std::string(model::DimensionOperatorName(op)));
+    behavior.metric = "aws:num-messages-sent";
+    behavior.dimension = model::MetricDimension{model::DimensionName("admin"), op};
+    model::BehaviorCriteria criteria;
+    criteria.comparison_operator = model::ComparisonOperator::kLessThan;
+    criteria.value = model::Count{5};
+    criteria.duration_seconds = 10;
+    behavior.criteria = criteria;
+    profile.config.profile.behaviors.push_back(behavior);
+  }
+  profile.config.definition_versions = {1, 1};
+  profile.config.targets.push_back({model::ProfileTarget::Kind::kAllThings, {}});
+  Log(profile);
+  CountsRecord counts;
+  counts.entity = kThing;
+  counts.thing = "pump";
+  counts.bucket_ms = kStart;
+  counts.time_ms = kStart + 1000;
+  counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+  counts.messages_sent = 20;
+  Log(counts);
+  counts.dimension = 12;  // IN
+  counts.messages_sent = 2;
+  Log(counts);
+  counts.dimension = 13;  // NOT_IN
+  counts.messages_sent = 18;
+  Log(counts);
+  counts.dimension = 99;  // nobody knows it
+  Log(counts);
+  Deliver();
+  EXPECT_EQ(Active(), 1U);
+  Crash(true);  // the open bucket and the names come back
+  counts.dimension = 12;
+  counts.messages_sent = 1;
+  Log(counts);
+  Log(WatermarkRecord{kStart + 10'000});
+  counts.bucket_ms = kStart + 10'000;
+  counts.dimension = 0;
+  counts.messages_sent = 0;
+  Log(counts);
+  Log(WatermarkRecord{kStart + 20'000});
+  Deliver();
+  telemetry::Query query(*blocks_, {&shard_->recorder()});
+  auto values = [&](std::uint32_t dimension) {
+    telemetry::SeriesQuery series;
+    series.entity = kThing;
+    series.key = {model::IdOf(model::BuiltinMetric::kNumMessagesSent), dimension};
+    series.end = FromMillis(kStart * 2);
+    std::vector<std::int64_t> numbers;
+    auto page = query.Series(series).value();
+    for (const auto& point : page.points) numbers.push_back(std::get<model::Count>(point.value).value);
+    return numbers;
+  };
+  EXPECT_EQ(values(0), (std::vector<std::int64_t>{20, 0}));
+  EXPECT_EQ(values(12), (std::vector<std::int64_t>{3, 0}));
+  EXPECT_EQ(values(13), (std::vector<std::int64_t>{18, 0}));
+  EXPECT_EQ(values(99), (std::vector<std::int64_t>{}));
+  EXPECT_EQ(Active(), 0U);
+}
+
 TEST_F(ShardTest, WhatTheRegistryNoLongerHasIsRemovedAtTheNextStart) {
   Configure();
   Report(kStart + 1000, 9, 1);

@@ -1,8 +1,32 @@
 #include "thing_state.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace fleetward::ingest {
+namespace {
+
+void SaveAddresses(ByteWriter& w, const std::vector<model::IpAddress>& addresses) {
+  w.Varint(addresses.size());
+  for (const auto& ip : addresses) {
+    w.Raw(std::string_view(reinterpret_cast<const char*>(ip.bytes.data()), ip.bytes.size()));
+  }
+}
+
+bool LoadAddresses(ByteReader& r, std::vector<model::IpAddress>& addresses) {
+  std::uint64_t count = r.Varint();
+  if (count > kMaxSourceIps) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::string_view raw = r.Raw(16);
+    if (raw.size() != 16) return false;
+    model::IpAddress ip;
+    std::copy(raw.begin(), raw.end(), ip.bytes.begin());
+    addresses.push_back(ip);
+  }
+  return true;
+}
+
+}  // namespace
 
 void ThingState::AddFault(std::int64_t time_ms, std::string text) {
   // The same fault again only moves its time: five different ones say more than five equal ones.
@@ -26,11 +50,16 @@ void ThingState::Save(ByteWriter& w) const {
                             bucket.authorization_failures, bucket.connection_attempts, bucket.disconnects}) {
       w.Varint(v);
     }
-    w.Varint(bucket.source_ips.size());
-    for (const auto& ip : bucket.source_ips) {
-      w.Raw(std::string_view(reinterpret_cast<const char*>(ip.bytes.data()), ip.bytes.size()));
-    }
+    SaveAddresses(w, bucket.source_ips);
     w.U8(bucket.clock_step ? 1 : 0);
+    w.Varint(bucket.topics.size());
+    for (const TopicBucket& topics : bucket.topics) {
+      for (std::uint64_t v : {std::uint64_t{topics.series}, topics.messages_sent, topics.max_payload,
+                              topics.messages_received, topics.authorization_failures}) {
+        w.Varint(v);
+      }
+      SaveAddresses(w, topics.source_ips);
+    }
   }
   w.SignedVarint(last_report_ms);
   w.U64(last_report_id);
@@ -65,16 +94,20 @@ bool ThingState::Load(ByteReader& r) {
                              &bucket.disconnects}) {
       *v = r.Varint();
     }
-    count = r.Varint();
-    if (count > kMaxSourceIps) return false;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      std::string_view raw = r.Raw(16);
-      if (raw.size() != 16) return false;
-      model::IpAddress ip;
-      std::copy(raw.begin(), raw.end(), ip.bytes.begin());
-      bucket.source_ips.push_back(ip);
-    }
+    if (!LoadAddresses(r, bucket.source_ips)) return false;
     bucket.clock_step = r.U8() != 0;
+    count = r.Varint();
+    if (count > kMaxTopicBuckets) return false;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      TopicBucket topics;
+      topics.series = static_cast<std::uint32_t>(r.Varint());
+      for (std::uint64_t* v : {&topics.messages_sent, &topics.max_payload, &topics.messages_received,
+                               &topics.authorization_failures}) {
+        *v = r.Varint();
+      }
+      if (!LoadAddresses(r, topics.source_ips)) return false;
+      bucket.topics.push_back(std::move(topics));
+    }
   }
   last_report_ms = r.SignedVarint();
   last_report_id = r.U64();

@@ -14,6 +14,16 @@
 
 namespace fleetward::ingest {
 
+/// What one series of a dimension selects of a bucket.
+struct TopicBucket {
+  std::uint32_t series = 0;  // model::DimensionSeries
+  std::uint64_t messages_sent = 0;
+  std::uint64_t max_payload = 0;
+  std::uint64_t messages_received = 0;
+  std::uint64_t authorization_failures = 0;
+  std::vector<model::IpAddress> source_ips;  // at most kMaxSourceIps
+};
+
 /// Counts of the bucket that is not over yet; one datum of ListMetricValues at its end (D41).
 struct OpenBucket {
   std::int64_t bucket_ms = -1;  // -1: none
@@ -26,8 +36,10 @@ struct OpenBucket {
   std::uint64_t disconnects = 0;
   std::vector<model::IpAddress> source_ips;  // at most kMaxSourceIps
   bool clock_step = false;
+  std::vector<TopicBucket> topics;           // as far as anything was counted; at most kMaxTopicBuckets
 };
 inline constexpr std::size_t kMaxSourceIps = 16;
+inline constexpr std::size_t kMaxTopicBuckets = 128;
 
 /// One open connection of a thing.
 struct OpenConnection {

@@ -14,6 +14,7 @@
 #include "fleetward/policy/device_session.h"
 #include "rate_limit.h"
 #include "report_topic.h"
+#include "topic_dimensions.h"
 
 namespace fleetward::plugin {
 
@@ -33,6 +34,7 @@ class LastTopic {
   void Remember(std::string_view topic) {
     size_ = topic.size() <= kMaxBytes ? static_cast<std::uint16_t>(topic.size()) : std::uint16_t{0};
     std::memcpy(text_, topic.data(), size_);
+    dimensions_generation = 0;
     report = ParseReportTopic(Text());
   }
 
@@ -45,6 +47,10 @@ class LastTopic {
  private:
   std::uint16_t size_ = 0;
   char text_[kMaxBytes];
+
+ public:
+  std::uint64_t dimensions_generation = 0;       // of the mask; behind the text, as it is asked for only when used
+  TopicDimensions::Mask dimensions = 0;
 };
 
 /// The members of a publish come first and lie together (ClientTable).
@@ -91,6 +97,7 @@ struct alignas(64) Client {
   const void* seen_topic = nullptr;
   std::size_t seen_payload = 0;             // its hash: topics of answers may share an address one after the other
   LastTopic last_received;
+  std::unique_ptr<TopicCounts> topic_counts;     // null: nothing to tell
 };
 
 }  // namespace fleetward::plugin

@@ -9,6 +9,15 @@
 
 namespace fleetward::plugin {
 
+/// One message more, of `bytes`.
+template <class Numbers>
+void AddMessage(Numbers& numbers, std::uint64_t bytes) {
+  if (numbers.messages_sent == 0 || bytes < numbers.min_payload) numbers.min_payload = bytes;
+  ++numbers.messages_sent;
+  numbers.bytes_sent += bytes;
+  if (bytes > numbers.max_payload) numbers.max_payload = bytes;
+}
+
 struct Counts {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
@@ -20,12 +29,7 @@ struct Counts {
   std::uint64_t disconnects = 0;
   std::uint64_t messages_discarded = 0;
 
-  void AddSent(std::uint64_t bytes) {
-    if (messages_sent == 0 || bytes < min_payload) min_payload = bytes;
-    ++messages_sent;
-    bytes_sent += bytes;
-    if (bytes > max_payload) max_payload = bytes;
-  }
+  void AddSent(std::uint64_t bytes) { AddMessage(*this, bytes); }
 };
 
 /// The record of `counts` in a frame.

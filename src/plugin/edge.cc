@@ -41,6 +41,7 @@ Edge::Edge(Options options, std::string control_secret, Id128 start, const Clock
 Status Edge::Start() {
   FW_TRY(reasons_.Open(options_.reason_socket));
   Status loaded = snapshot_.Load(policies_);
+  TakeDimensions();
   if (!loaded.ok()) broker_.Log("fleetward: all clients are refused: " + loaded.error().message());
   return {};
 }
@@ -112,6 +113,7 @@ void Edge::Loaded(const Status& status) {
     sender_.Add(frame);
     return;
   }
+  TakeDimensions();
   recheck_.clear();
   clients_.ForEach([this](const Client& client) {
     if (client.online && !client.control) recheck_.push_back(client.key);
@@ -124,6 +126,7 @@ void Edge::ApplyDelta(std::string_view delta) {
   auto decoded = policy::DecodeDelta(delta);
   Status applied = decoded.ok() ? policies_.Apply(delta) : Status(std::move(decoded).error());
   if (!applied.ok()) return Loaded(applied);
+  TakeDimensions();
   // Changes of certificates and things concern their own clients alone; those are looked at first.
   bool all = false;
   std::unordered_set<policy::Fingerprint, policy::FingerprintHash> certificates;
@@ -156,6 +159,14 @@ void Edge::ApplyDelta(std::string_view delta) {
   recheck_.insert(recheck_.end(), first.begin(), first.end());
   applied_pending_ = true;
   Recheck();
+}
+
+/// What was counted by the former ones is sent first.
+void Edge::TakeDimensions() {
+  if (policies_.dimensions() == known_dimensions_) return;
+  FlushCounters(false, bucket_stepped_);
+  known_dimensions_ = policies_.dimensions();
+  if (!dimensions_.Set(known_dimensions_)) broker_.Log("fleetward: only 32 dimensions are counted, more are in use");
 }
 
 /// Takes connections off the end of the list, 50 ms at most; says Applied when none is left (D42).

@@ -31,6 +31,7 @@
 #include "refusals.h"
 #include "retained.h"
 #include "snapshot_file.h"
+#include "topic_dimensions.h"
 
 namespace fleetward::plugin {
 
@@ -113,6 +114,9 @@ class Edge {
   policy::Refusal AskPublish(Client& client, std::string_view topic, bool retain, std::int64_t now);
   policy::Refusal AskReceive(Client& client, std::string_view topic, std::int64_t now);
   Verdict Denied(Client& client, std::string_view topic, policy::Refusal refusal, bool silent_ok);
+  TopicDimensions::Mask DimensionsOf(const Client& client, LastTopic& last, std::string_view topic);
+  template <class F>
+  void CountByTopic(Client& client, TopicDimensions::Mask mask, F&& f);
   bool MayWait(Client& client, std::size_t bytes);
   void ForwardReport(Client& client, const ReportTopic& topic, std::string_view payload, std::int64_t now);
   bool ReadsAnswers(Client& client);
@@ -126,6 +130,8 @@ class Edge {
   void RollBucketIfDue(std::int64_t event_ms);
   void OpenBucket(std::int64_t event_ms);
   void FlushCounters(bool bucket_end, bool clock_step);
+  template <class Put>
+  void TakeRecords(Client& client, Put&& put);
   void SendRecords(const RecordBatches& batches, std::uint8_t flags);
   std::vector<Client*> TakeDirty(bool all_online);
   void CloseRecord(Client& client);
@@ -135,6 +141,7 @@ class Edge {
   bool HasSession(std::string_view client_id) const;
   void NoteRetained(std::string_view topic, std::string_view payload, int qos, std::int64_t now);
   void ApplyDelta(std::string_view delta);
+  void TakeDimensions();
   void Recheck();
   void KickAll(const std::vector<const void*>& keys);
   void EmitEnded(const Ended& ended);
@@ -148,6 +155,8 @@ class Edge {
   bus::FrameSender sender_;
   policy::SnapshotState policies_;
   policy::DecisionCache cache_;
+  TopicDimensions dimensions_;
+  std::vector<policy::DimensionEntry> known_dimensions_;  // as they came
   SnapshotFile snapshot_;
   CertificateUses uses_;
   Refusals refusals_;

@@ -169,7 +169,9 @@ class EdgeTest : public testing::Test, public Broker {
       auto frame = report::DecodeCounters(raw.body).value();
       bucket_flags_ |= frame.flags;
       while (auto record = report::NextCounter(frame).value()) {
-        Total& total = totals_[std::string(record->client_id)];
+        std::string name(record->client_id);
+        if (record->dimension != 0) name += "#" + std::to_string(record->dimension);
+        Total& total = totals_[name];
         ++total.records;
         total.connected = (record->flags & report::CounterRecord::kConnected) != 0;
         total.counts.messages_sent += record->messages_sent;
@@ -180,7 +182,7 @@ class EdgeTest : public testing::Test, public Broker {
         total.counts.connection_attempts += record->connection_attempts;
         total.counts.disconnects += record->disconnects;
         total.counts.messages_discarded += record->messages_discarded;
-        buckets_[std::string(record->client_id)][frame.bucket_start_ms] += record->messages_sent;
+        buckets_[name][frame.bucket_start_ms] += record->messages_sent;
       }
     } else if (raw.type == FrameType::kReport) {
       auto frame = report::DecodeReport(raw.body).value();
@@ -514,6 +516,48 @@ TEST_F(EdgeTest, DeniedRequestsByProtocol) {
   EXPECT_EQ(totals_["v5"].counts.authorization_failures, 3u);
   EXPECT_EQ(totals_["v4"].counts.messages_sent, 0u);
   EXPECT_EQ(refused_["DENIED"], 5u);
+}
+
+TEST_F(EdgeTest, CountsByTheDimensionsOfTheTopic) {
+  ASSERT_EQ(ConnectServer(99), Verdict::kAllow);
+  ASSERT_EQ(Connect(1, "n", 2, true, 5), Verdict::kAllow);
+  auto set = [&](std::uint64_t from, std::vector<policy::DimensionEntry> dimensions) {
+    report::EdgeCommand command;
+    command.kind = report::EdgeCommandKind::kDelta;
+    std::string delta = Delta(from, {policy::SetDimensions{std::move(dimensions)}});
+    command.delta = delta;
+    Command(command);
+  };
+  EXPECT_EQ(Publish(1, "ok/a", "12345"), Verdict::kAllow);  // before anything is watched
+  set(1, {{"a", {"ok/a/#", "no/+"}, 2, 3}, {"mine", {"ok/${iot:ClientId}"}, 4, 0}});
+  EXPECT_EQ(Publish(1, "ok/a/1", "12345"), Verdict::kAllow);
+  EXPECT_EQ(Publish(1, "ok/a/1", "123"), Verdict::kAllow);  // the same topic: remembered
+  EXPECT_EQ(Publish(1, "ok/n", "1234567"), Verdict::kAllow);
+  EXPECT_EQ(edge().OnReceive(Key(1), "ok/a/2", "p"), Verdict::kAllow);
+  EXPECT_EQ(edge().OnSubscribe(Key(1), "no/+", 0), Verdict::kDeny);
+  EXPECT_EQ(edge().OnSubscribe(Key(1), "$share/g/no/x", 0), Verdict::kDeny);
+  EXPECT_EQ(edge().OnSubscribe(Key(1), "no/+/x", 0), Verdict::kDeny);
+  Pass(1000);
+  EXPECT_EQ(totals_["n"].counts.messages_sent, 4u);
+  EXPECT_EQ(totals_["n#2"].counts.messages_sent, 2u);
+  EXPECT_EQ(totals_["n#2"].counts.bytes_sent, 8u);
+  EXPECT_EQ(totals_["n#2"].counts.max_payload, 5u);
+  EXPECT_EQ(totals_["n#3"].counts.messages_sent, 1u);
+  EXPECT_EQ(totals_["n#3"].counts.max_payload, 7u);
+  EXPECT_EQ(totals_["n#4"].counts.messages_sent, 1u);
+  EXPECT_EQ(totals_.count("n#5"), 0u) << "nobody watches that side";
+  EXPECT_EQ(totals_["n#2"].counts.messages_received, 1u);
+  EXPECT_EQ(totals_["n#2"].counts.authorization_failures, 2u);
+  EXPECT_EQ(totals_["n#3"].counts.authorization_failures, 1u);
+  // Other filters: what was counted by the former is told first, what is remembered of topics is asked again.
+  EXPECT_EQ(Publish(1, "ok/a/1"), Verdict::kAllow);
+  set(2, {{"a", {"ok/b"}, 2, 3}});
+  EXPECT_EQ(Publish(1, "ok/a/1"), Verdict::kAllow);
+  Disconnect(1);
+  Pass(1000);
+  EXPECT_EQ(totals_["n#2"].counts.messages_sent, 3u);
+  EXPECT_EQ(totals_["n#3"].counts.messages_sent, 2u);
+  EXPECT_EQ(totals_["n"].counts.messages_sent, 6u);
 }
 
 TEST_F(EdgeTest, SubackWhenConfigured) {

@@ -110,11 +110,21 @@ void Edge::RollBucketIfDue(std::int64_t event_ms) {
   OpenBucket(event_ms);
 }
 
+/// put(record) for what was counted of the client since the last time: of all topics, then by dimension.
+template <class Put>
+void Edge::TakeRecords(Client& client, Put&& put) {
+  put(RecordOf(client.counts, client.id, client.FingerprintView(), client.source_ip, client.online));
+  client.counts = {};
+  if (!client.topic_counts) return;
+  client.topic_counts->Records(dimensions_, client.id, client.FingerprintView(), client.source_ip, put);
+  client.topic_counts.reset();
+}
+
 /// Moves the rest of a client that left to the next flush.
 void Edge::CloseRecord(Client& client) {
-  bool kept = left_.Add(RecordOf(client.counts, client.id, client.FingerprintView(), client.source_ip, false));
-  if (!kept) sender_.CountLostCounters(1);
-  client.counts = {};
+  TakeRecords(client, [this](const report::CounterRecord& record) {
+    if (!left_.Add(record)) sender_.CountLostCounters(1);
+  });
   client.dirty = false;
 }
 
@@ -155,7 +165,10 @@ void Edge::FlushCounters(bool bucket_end, bool clock_step) {
   if (!sender_.HasRoomForCounters()) {
     if (!bucket_end) return;
     std::vector<Client*> lost = TakeDirty(false);
-    for (Client* client : lost) client->counts = {};
+    for (Client* client : lost) {
+      client->counts = {};
+      client->topic_counts.reset();
+    }
     sender_.CountLostCounters(left_.count() + lost.size());
     left_.Clear();
     return;
@@ -164,8 +177,12 @@ void Edge::FlushCounters(bool bucket_end, bool clock_step) {
   left_.Clear();
   RecordBatches batches;
   for (Client* client : TakeDirty(bucket_end)) {
-    batches.Add(RecordOf(client->counts, client->id, client->FingerprintView(), client->source_ip, client->online));
-    client->counts = {};
+    TakeRecords(*client, [&](const report::CounterRecord& record) {
+      if (batches.Add(record)) return;
+      SendRecords(batches, flags);
+      batches.Clear();
+      batches.Add(record);
+    });
   }
   SendRecords(batches, flags);
 }

@@ -42,6 +42,24 @@ policy::Refusal Edge::AskReceive(Client& client, std::string_view topic, std::in
   return last.refusal;
 }
 
+/// The dimensions of the topic that `last` remembers.
+TopicDimensions::Mask Edge::DimensionsOf(const Client& client, LastTopic& last, std::string_view topic) {
+  if (last.dimensions_generation != dimensions_.generation()) {
+    last.dimensions = dimensions_.MaskOf(topic, client.id);
+    // A topic that was too long to be remembered is asked for each time.
+    last.dimensions_generation = last.Is(topic) ? dimensions_.generation() : 0;
+  }
+  return last.dimensions;
+}
+
+template <class F>
+void Edge::CountByTopic(Client& client, TopicDimensions::Mask mask, F&& f) {
+  if (!client.topic_counts || !client.topic_counts->IsOf(dimensions_)) {
+    client.topic_counts = std::make_unique<TopicCounts>(dimensions_);
+  }
+  client.topic_counts->Each(dimensions_, mask, f);
+}
+
 /// Whether somebody with this client's certificate asked for answers. It may become so while the client is connected,
 /// not cease.
 bool Edge::ReadsAnswers(Client& client) {
@@ -84,6 +102,10 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
     return Verdict::kDeny;
   }
   client->counts.AddSent(payload.size());
+  if (!dimensions_.empty()) {
+    CountByTopic(*client, DimensionsOf(*client, client->last_topic, topic),
+                 [&](TopicCounts::Numbers& numbers) { AddMessage(numbers, payload.size()); });
+  }
   if (client->last_topic.report) ForwardReport(*client, *client->last_topic.report, payload, now);
   if (retain) NoteRetained(topic, payload, qos, now);
   return Verdict::kAllow;
@@ -114,6 +136,11 @@ void Edge::ForwardReport(Client& client, const ReportTopic& topic, std::string_v
 /// Counts an authorization failure. `silent_ok`: the protocol can say no without closing (D30).
 Verdict Edge::Denied(Client& client, std::string_view topic, policy::Refusal, bool silent_ok) {
   ++client.counts.authorization_failures;
+  if (!dimensions_.empty()) {
+    // Of a subscription, the text of the filter is what has to match (D41).
+    CountByTopic(client, dimensions_.MaskOf(policy::StripShare(topic), client.id),
+                 [](TopicCounts::Numbers& numbers) { ++numbers.authorization_failures; });
+  }
   MarkDirty(client);
   report::RefusedFrame frame;
   frame.event_time_ms = clock_.NowMs();
@@ -191,6 +218,10 @@ Verdict Edge::OnReceive(const void* key, std::string_view topic, const void* top
   client->seen_topic = topic_pointer;
   client->seen_payload = hash;
   ++client->counts.messages_received;
+  if (!dimensions_.empty()) {
+    CountByTopic(*client, DimensionsOf(*client, client->last_received, topic),
+                 [](TopicCounts::Numbers& numbers) { ++numbers.messages_received; });
+  }
   return Verdict::kAllow;
 }
 

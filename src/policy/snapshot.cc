@@ -196,6 +196,8 @@ std::vector<DimensionEntry> SnapshotView::Dimensions() const {
     entry.name = reader.Bytes();
     std::uint64_t filters = reader.Varint();
     for (std::uint64_t i = 0; i < filters && reader.ok(); ++i) entry.filters.emplace_back(reader.Bytes());
+    entry.in = static_cast<std::uint32_t>(reader.Varint());
+    entry.not_in = static_cast<std::uint32_t>(reader.Varint());
     if (reader.ok()) dimensions.push_back(std::move(entry));
   }
   return dimensions;

@@ -136,6 +136,8 @@ void SnapshotBuilder::AddDimension(const DimensionEntry& entry) {
   writer.Bytes(entry.name);
   writer.Varint(entry.filters.size());
   for (const std::string& filter : entry.filters) writer.Bytes(filter);
+  writer.Varint(entry.in);
+  writer.Varint(entry.not_in);
 }
 
 namespace {

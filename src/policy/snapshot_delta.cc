@@ -81,6 +81,8 @@ class Encoder {
       w_.Bytes(dimension.name);
       w_.Varint(dimension.filters.size());
       for (const std::string& filter : dimension.filters) w_.Bytes(filter);
+      w_.Varint(dimension.in);
+      w_.Varint(dimension.not_in);
     }
   }
 
@@ -121,6 +123,8 @@ class Decoder {
           DimensionEntry dimension;
           dimension.name = r_.Bytes();
           ForEach([&] { dimension.filters.emplace_back(r_.Bytes()); });
+          dimension.in = static_cast<std::uint32_t>(r_.Varint());
+          dimension.not_in = static_cast<std::uint32_t>(r_.Varint());
           e.dimensions.push_back(std::move(dimension));
         });
         return e;

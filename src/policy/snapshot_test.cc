@@ -52,7 +52,7 @@ std::string BuildSmall() {
   builder.AddPolicy({2, "p2", "body2"});
   for (int i = 0; i < 50; ++i) builder.AddCertificate(Certificate(i));
   for (int i = 0; i < 50; ++i) builder.AddThing(Thing(i));
-  builder.AddDimension({"d", {"a/#", "b"}});
+  builder.AddDimension({"d", {"a/#", "b"}, 2, 3});
   auto bytes = builder.Build(77);
   EXPECT_TRUE(bytes.ok()) << bytes.error().message();
   return *bytes;
@@ -88,7 +88,7 @@ TEST(Snapshot, RoundTrip) {
   EXPECT_TRUE(view->FindPolicy(1).body.empty());
   EXPECT_EQ(view->FindPolicySet(0), (std::vector<PolicyNumber>{0, 2}));
   EXPECT_FALSE(view->FindPolicySet(2));
-  EXPECT_EQ(view->Dimensions(), (std::vector<DimensionEntry>{{"d", {"a/#", "b"}}}));
+  EXPECT_EQ(view->Dimensions(), (std::vector<DimensionEntry>{{"d", {"a/#", "b"}, 2, 3}}));
 }
 
 TEST(Snapshot, EmptyIsFine) {
@@ -139,7 +139,7 @@ TEST(Snapshot, DamageUnderRightChecksumsReadsNothingOutside) {
 TEST(Delta, RoundTripAndDamage) {
   SnapshotDelta delta{5, 6, {Certificate(3), Thing(7), PolicyEntry{1, "n", "b"}, PolicySetEntry{4, {1, 2}},
                              RemoveCertificate{Print(2)}, RemoveThing{"thing1"}, RemovePolicy{0}, RemovePolicySet{1},
-                             SetDimensions{{{"d", {"x"}}}}}};
+                             SetDimensions{{{"d", {"x"}, 0, 5}}}}};
   std::string bytes = EncodeDelta(delta);
   auto decoded = DecodeDelta(bytes);
   ASSERT_TRUE(decoded.ok());

@@ -32,6 +32,21 @@ Status CheckFilter(const std::string& filter) {
   return Error(Code::kInvalidArgument, shown + " is no MQTT topic filter: " + valid.error().message());
 }
 
+constexpr std::string_view kNextDimension = "dimension";
+
+// Stored series name dimensions by number: one that was given once is never given again.
+Result<std::uint32_t> TakeNumber(Transaction& tx) {
+  FW_ASSIGN(auto stored, tx.Get(kNumbers, kNextDimension));
+  std::uint32_t number = 1;
+  if (stored) {
+    auto next = FromBigEndian32(*stored);
+    if (!next) return Error(Code::kCorrupt, "the stored number of the next dimension is damaged");
+    number = *next;
+  }
+  FW_TRY(tx.Put(kNumbers, kNextDimension, BigEndian32(number + 1)));
+  return number;
+}
+
 Status CheckFilters(const std::vector<std::string>& filters) {
   if (filters.empty() || filters.size() > kMaxFilters) {
     return Error(Code::kInvalidArgument, "A dimension must have 1 to 100 values");
@@ -63,8 +78,9 @@ Result<Dimension> Dimensions::Create(std::string_view actor, const NewDimension&
       return Error(Code::kLimitExceeded,
                    "There are already " + std::to_string(count) + " dimensions, the most an account may have");
     }
+    FW_ASSIGN(std::uint32_t number, TakeNumber(tx));
     Timestamp now = context_.clock.Now();
-    Dimension dimension{request.name, request.topic_filters, request.request_token, now, now};
+    Dimension dimension{request.name, number, request.topic_filters, request.request_token, now, now};
     FW_TRY(tx.Put(kDimensions, name, Encode(dimension)));
     FW_TRY(PutTags(tx, DimensionResource(name), request.tags, context_.quotas));
     changes.Add(DimensionChanged{dimension.name, std::nullopt, dimension});
@@ -75,6 +91,11 @@ Result<Dimension> Dimensions::Create(std::string_view actor, const NewDimension&
 Result<Dimension> Dimensions::Describe(const model::DimensionName& name) const {
   return store::ReadFor<Dimension>(context_.store,
                                    [&](ConstReader reader) { return GetDimension(reader, name.value()); });
+}
+
+Result<std::vector<Dimension>> Dimensions::All() const {
+  return store::ReadFor<std::vector<Dimension>>(context_.store,
+                                                [](ConstReader reader) { return AllDimensions(reader); });
 }
 
 Result<Page<model::DimensionName>> Dimensions::List(const PageRequest& page) const {

@@ -31,7 +31,9 @@ struct Dirty {
   bool groups = false;
   bool dimensions = false;
 
-  bool empty() const { return things.empty() && certificates.empty() && policies.empty() && !groups; }
+  bool empty() const {
+    return things.empty() && certificates.empty() && policies.empty() && !groups && !dimensions;
+  }
   void Note(const Change& change) {
     std::visit([&](const auto& event) { NoteEvent(event); }, change);
   }
@@ -51,7 +53,9 @@ struct Dirty {
       groups = true;
     }
   }
-  // What devices may do does not depend on what is watched.
+  // What devices may do does not depend on what is watched, but the plugin counts by the dimensions that are used.
+  void NoteEvent(const DimensionChanged&) { dimensions = true; }
+  void NoteEvent(const SecurityProfileChanged&) { dimensions = true; }
   void NoteEvent(const auto&) {}  // nothing that a policy could speak of
   void Add(Dirty&& other) {
     things.merge(other.things);
@@ -82,7 +86,6 @@ struct PolicyPublisher::State {
   std::uint64_t version = 0, written = 0;
   std::deque<KeptDelta> deltas;
   std::size_t delta_bytes = 0;
-  std::vector<policy::DimensionEntry> dimensions;
   DeltaSink sink;
   EnforcementBarrier* barrier = nullptr;
   bool stopping = false;
@@ -91,6 +94,7 @@ struct PolicyPublisher::State {
   std::mutex file_mutex;  // one file at a time
   // What the brokers know of the sets of groups; the delta thread's own.
   std::map<policy::PolicySetNumber, std::vector<policy::PolicyNumber>> group_sets;
+  std::vector<policy::DimensionEntry> dimensions;  // the same
   std::thread delta_thread, file_thread;
 
   State(PublisherOptions o, store::ControlStore& s, model::Arns a)
@@ -103,7 +107,7 @@ struct PolicyPublisher::State {
   Status Handle(const Dirty& work);
   Result<std::vector<policy::SnapshotChange>> ChangesFor(const Dirty& work, ConstReader reader);
   Result<std::size_t> AddSets(SnapshotSource& source, bool all, std::vector<policy::SnapshotChange>& changes);
-  void HandOut(std::vector<policy::SnapshotChange> changes, bool with_dimensions);
+  void HandOut(std::vector<policy::SnapshotChange> changes);
 };
 
 // Numbers mean something within one start of the server only, so each start has versions of its own: a broker that
@@ -131,16 +135,18 @@ Status PolicyPublisher::State::TakeEpoch() {
 Result<std::uint64_t> PolicyPublisher::State::WriteFile() {
   std::lock_guard one(file_mutex);
   policy::SnapshotInfo info{0, arns.region(), arns.account().value()};
-  std::vector<policy::DimensionEntry> present_dimensions;
   {
     // The version first, the contents after: a delta that is already in the contents does no harm when applied again.
     std::lock_guard lock(mutex);
     info.version = version;
-    present_dimensions = dimensions;
   }
   policy::SnapshotBuilder builder(info);
-  FW_TRY(store.Read([&](ConstReader reader) { return SnapshotSource(reader, numbers).AddAll(builder); }));
-  for (const auto& dimension : present_dimensions) builder.AddDimension(dimension);
+  FW_TRY(store.Read([&](ConstReader reader) -> Status {
+    SnapshotSource source(reader, numbers);
+    FW_ASSIGN(auto watched, source.WatchedDimensions());
+    for (const auto& dimension : watched) builder.AddDimension(dimension);
+    return source.AddAll(builder);
+  }));
   std::uint64_t seed = 0;
   for (char c : crypto::RandomBytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
   FW_ASSIGN(std::string bytes, builder.Build(seed));
@@ -203,27 +209,32 @@ Result<std::vector<policy::SnapshotChange>> PolicyPublisher::State::ChangesFor(c
 Status PolicyPublisher::State::Handle(const Dirty& work) {
   std::vector<policy::SnapshotChange> changes;
   std::size_t new_sets = 0;
+  std::vector<policy::DimensionEntry> watched = dimensions;
   if (!work.empty()) {
     FW_TRY(store.Read([&](ConstReader reader) -> Status {
       FW_ASSIGN(changes, ChangesFor(work, reader));
       SnapshotSource source(reader, numbers);
       FW_ASSIGN(new_sets, AddSets(source, work.groups || !work.policies.empty(), changes));
+      if (work.dimensions) {
+        FW_ASSIGN(watched, source.WatchedDimensions());
+      }
       return {};
     }));
   }
-  if (!changes.empty() || work.dimensions) HandOut(std::move(changes), work.dimensions);
+  if (watched != dimensions) changes.emplace_back(policy::SetDimensions{watched});
+  if (!changes.empty()) HandOut(std::move(changes));
+  dimensions = std::move(watched);
   numbers.ForgetNewSets(new_sets);
   return {};
 }
 
-void PolicyPublisher::State::HandOut(std::vector<policy::SnapshotChange> changes, bool with_dimensions) {
+void PolicyPublisher::State::HandOut(std::vector<policy::SnapshotChange> changes) {
   std::lock_guard ordered(sink_mutex);
   DeltaSink to;
   std::string bytes;
   std::uint64_t now = 0;
   {
     std::lock_guard lock(mutex);
-    if (with_dimensions) changes.emplace_back(policy::SetDimensions{dimensions});
     policy::SnapshotDelta delta{version, version + 1, std::move(changes)};
     bytes = policy::EncodeDelta(delta);
     now = ++version;
@@ -310,6 +321,7 @@ Status PolicyPublisher::Start() {
     std::vector<policy::SnapshotChange> known;
     FW_ASSIGN(std::size_t new_sets, state_->AddSets(source, true, known));
     state_->numbers.ForgetNewSets(new_sets);
+    FW_ASSIGN(state_->dimensions, source.WatchedDimensions());
     return {};
   }));
   state_->delta_thread = std::thread([state = state_.get()] { state->RunDeltas(); });
@@ -373,15 +385,5 @@ std::optional<std::vector<std::string>> PolicyPublisher::DeltasSince(std::uint64
 }
 
 Result<std::uint64_t> PolicyPublisher::WriteSnapshot() { return state_->WriteFile(); }
-
-void PolicyPublisher::SetDimensions(std::vector<policy::DimensionEntry> dimensions) {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->dimensions = std::move(dimensions);
-    state_->dirty.dimensions = true;
-    ++state_->told;
-  }
-  state_->wake.notify_one();
-}
 
 }  // namespace fleetward::registry

@@ -29,6 +29,22 @@ Result<std::optional<Dimension>> FindDimension(ConstReader reader, std::string_v
                [&](std::string_view row) { return DecodeDimension(name, row); });
 }
 
+Result<std::vector<Dimension>> AllDimensions(ConstReader reader) {
+  std::vector<Dimension> all;
+  Status fault;
+  FW_TRY(reader.Scan(kDimensions, "", "", [&](std::string_view key, std::string_view record) {
+    auto dimension = DecodeDimension(key, record);
+    if (!dimension.ok()) {
+      fault = dimension.error();
+      return false;
+    }
+    all.push_back(std::move(*dimension));
+    return true;
+  }));
+  FW_TRY(fault);
+  return all;
+}
+
 Result<SecurityProfile> GetSecurityProfile(ConstReader reader, std::string_view name) {
   return OrNotFound(FindSecurityProfile(reader, name), "security profile", name);
 }

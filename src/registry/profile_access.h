@@ -15,6 +15,8 @@ namespace fleetward::registry {
 Result<std::optional<SecurityProfile>> FindSecurityProfile(ConstReader reader, std::string_view name);
 Result<std::optional<CustomMetric>> FindCustomMetric(ConstReader reader, std::string_view name);
 Result<std::optional<Dimension>> FindDimension(ConstReader reader, std::string_view name);
+/// By name.
+Result<std::vector<Dimension>> AllDimensions(ConstReader reader);
 
 // The same, with kNotFound "The specified resource does not exist: …".
 Result<SecurityProfile> GetSecurityProfile(ConstReader reader, std::string_view name);

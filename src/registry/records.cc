@@ -339,6 +339,7 @@ Result<CustomMetric> DecodeCustomMetric(std::string_view name, std::string_view 
 std::string Encode(const Dimension& dimension) {
   std::string record;
   Writer out(record);
+  out.Varint(dimension.number);
   out.List(dimension.topic_filters, [&](const std::string& filter) { out.Bytes(filter); });
   out.Bytes(dimension.request_token);
   out.Time(dimension.created);
@@ -350,6 +351,7 @@ Result<Dimension> DecodeDimension(std::string_view name, std::string_view record
   Reader in(record);
   Dimension dimension;
   dimension.name = model::DimensionName(name);
+  dimension.number = static_cast<std::uint32_t>(in.Varint());
   dimension.topic_filters = in.List<std::string>([&] { return in.Text(); });
   dimension.request_token = in.Text();
   dimension.created = in.Time();

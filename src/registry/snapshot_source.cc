@@ -2,7 +2,9 @@
 
 #include <set>
 
+#include "fleetward/model/dimension.h"
 #include "fleetward/policy/document.h"
+#include "profile_access.h"
 
 namespace fleetward::registry {
 namespace {
@@ -164,6 +166,36 @@ Status SnapshotSource::AddPolicies(policy::SnapshotBuilder& builder) {
     }
     return {};
   });
+}
+
+Result<std::vector<policy::DimensionEntry>> SnapshotSource::WatchedDimensions() const {
+  std::vector<policy::DimensionEntry> watched;
+  FW_ASSIGN(std::vector<Dimension> dimensions, AllDimensions(reader_));
+  if (dimensions.empty()) return watched;
+  std::set<std::pair<std::string, model::DimensionOperator>> used;
+  auto note = [&](const std::optional<model::MetricDimension>& dimension) {
+    if (dimension) used.emplace(dimension->dimension_name.value(), dimension->op);
+  };
+  FW_TRY(EachPage<SecurityProfile>(reader_, kSecurityProfiles, DecodeSecurityProfile,
+                                   [&](const std::vector<SecurityProfile>& page) -> Status {
+    for (const SecurityProfile& profile : page) {
+      model::SecurityProfile form = EngineForm(profile);
+      for (const model::Behavior& behavior : form.behaviors) note(behavior.dimension);
+      for (const model::MetricToRetain& metric : form.additional_metrics_to_retain) note(metric.dimension);
+    }
+    return {};
+  }));
+  for (Dimension& dimension : dimensions) {
+    auto series = [&](model::DimensionOperator op) {
+      return used.contains({dimension.name.value(), op}) ? model::DimensionSeries(dimension.number, op) : 0;
+    };
+    policy::DimensionEntry entry{dimension.name.value(), {}, series(model::DimensionOperator::kIn),
+                                 series(model::DimensionOperator::kNotIn)};
+    if (entry.in == 0 && entry.not_in == 0) continue;
+    entry.filters = std::move(dimension.topic_filters);
+    watched.push_back(std::move(entry));
+  }
+  return watched;
 }
 
 Status SnapshotSource::AddAll(policy::SnapshotBuilder& builder) {

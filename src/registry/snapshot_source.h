@@ -25,7 +25,10 @@ class SnapshotSource {
   /// Policies that do not exist any more are left out.
   Result<policy::PolicySetEntry> SetOf(policy::PolicySetNumber number, const PolicySetKey& key);
 
-  /// Everything.
+  /// The dimensions that security profiles use, as they use them.
+  Result<std::vector<policy::DimensionEntry>> WatchedDimensions() const;
+
+  /// Everything but the dimensions.
   Status AddAll(policy::SnapshotBuilder& builder);
 
  private:

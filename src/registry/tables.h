@@ -39,7 +39,7 @@ inline constexpr Table kProfileTargets{"security_profile_targets", true};  // pr
 inline constexpr Table kTargetProfiles{"target_security_profiles"};     // target, profile
 inline constexpr Table kCustomMetrics{"custom_metrics", true};          // name (plain)
 inline constexpr Table kDimensions{"dimensions", true};                 // name (plain)
-inline constexpr Table kNumbers{"registry_numbers"};                    // "custom_metric": next id, 4 bytes big-endian
+inline constexpr Table kNumbers{"registry_numbers"};                    // "custom_metric", "dimension": next number, 4 bytes big-endian
 inline constexpr Table kTags{"tags", true};                             // resource ("thinggroup/x"), tag key: value
 inline constexpr Table kBillingGroups{"billing_groups", true};          // name (plain)
 inline constexpr Table kThingsByBillingGroup{"things_by_billing_group"};  // billing group, thing

@@ -1,5 +1,7 @@
 #include "detect_families.h"
 
+#include "fleetward/model/dimension.h"
+
 namespace fleetward::api {
 namespace {
 
@@ -34,10 +36,15 @@ Result<bool> IsWatched(const DetectServices& services, const ListMetricValuesReq
   return false;
 }
 
-Result<std::optional<model::MetricDimension>> DimensionOf(const registry::Registry& registry, const Metric& metric,
+struct Narrowed {
+  std::optional<model::MetricDimension> dimension;
+  std::uint32_t series = 0;
+};
+
+Result<Narrowed> DimensionOf(const registry::Registry& registry, const Metric& metric,
                                                           const ListMetricValuesRequest& request) {
   if (!request.dimension_name) {
-    if (!request.dimension_value_operator) return std::optional<model::MetricDimension>();
+    if (!request.dimension_value_operator) return Narrowed{};
     return Error(Code::kInvalidArgument, "dimensionValueOperator needs a dimensionName");
   }
   model::DimensionName name(*request.dimension_name);
@@ -46,8 +53,8 @@ Result<std::optional<model::MetricDimension>> DimensionOf(const registry::Regist
     return Error(Code::kInvalidArgument, "metric " + request.metric_name + " cannot be used with a dimension");
   }
   bool not_in = request.dimension_value_operator == DimensionValueOperator::kNotIn;
-  return std::optional(model::MetricDimension{
-      dimension.name, not_in ? model::DimensionOperator::kNotIn : model::DimensionOperator::kIn});
+  auto op = not_in ? model::DimensionOperator::kNotIn : model::DimensionOperator::kIn;
+  return Narrowed{model::MetricDimension{dimension.name, op}, model::DimensionSeries(dimension.number, op)};
 }
 
 // What lies before retention or in the future is legal and holds nothing (D27).
@@ -62,18 +69,19 @@ Result<ListMetricValuesResponse> List(const DetectServices& services, const Call
                                       const ListMetricValuesRequest& request) {
   FW_TRY(CheckRange(request));
   FW_ASSIGN(Metric metric, FindMetric(services.registry, request.metric_name));
-  FW_ASSIGN(auto dimension, DimensionOf(services.registry, metric, request));
+  FW_ASSIGN(Narrowed narrowed, DimensionOf(services.registry, metric, request));
   // A position is a place in one series.
   std::string binding = request.thing_name + '\n' + request.metric_name;
+  if (narrowed.series != 0) binding += '\n' + std::to_string(narrowed.series);
   FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results, binding));
   ListMetricValuesResponse response;
   response.metric_datum_list.emplace();
   registry::ThingIdentity thing = services.directory.Identify(request.thing_name);
-  FW_ASSIGN(bool watched, IsWatched(services, request, thing.registered, dimension));
-  if (!watched || dimension) return response;  // series of dimensions are not measured yet
+  FW_ASSIGN(bool watched, IsWatched(services, request, thing.registered, narrowed.dimension));
+  if (!watched) return response;
   telemetry::SeriesQuery query;
   query.entity = thing.entity;
-  query.key = {metric.id, 0};
+  query.key = {metric.id, narrowed.series};
   query.start = request.start_time;
   query.end = request.end_time;
   query.max_points = static_cast<std::uint32_t>(page.limit);

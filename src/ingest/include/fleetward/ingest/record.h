@@ -39,6 +39,8 @@ enum class RecordType : std::uint8_t {
   kConfigBegin = 26,
   kConfigEnd = 27,
   kVerification = 28,
+  kDimensionSet = 29,
+  kDimensionRemoved = 30,
 };
 
 /// A decoded report of one thing. `body` is a report::EncodeRecord record.
@@ -55,7 +57,8 @@ struct ReportRecord {
   std::string_view body;
 };
 
-/// A part of one bucket's counts of one thing.
+/// A part of one bucket's counts of one thing: of all topics, or of those that one series of a dimension selects. The
+/// former stands first.
 struct CountsRecord {
   static constexpr std::uint8_t kConnected = 1;
   static constexpr std::uint8_t kRegistered = 2;
@@ -65,7 +68,7 @@ struct CountsRecord {
   std::int64_t bucket_ms = 0;
   std::int64_t time_ms = 0;
   std::uint8_t flags = 0;
-  std::uint32_t dimension = 0;
+  std::uint32_t dimension = 0;   // 0, or model::DimensionSeries
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t max_payload = 0;
@@ -141,6 +144,15 @@ struct CustomMetricRemovedRecord {
   std::int64_t time_ms = 0;
   model::CustomMetricName name;
 };
+struct DimensionSetRecord {
+  std::int64_t time_ms = 0;
+  model::DimensionName name;
+  std::uint32_t number = 0;      // of counts and series: model::DimensionSeries
+};
+struct DimensionRemovedRecord {
+  std::int64_t time_ms = 0;
+  model::DimensionName name;
+};
 struct ThingSetRecord {
   std::int64_t time_ms = 0;
   detect::ThingConfig config;
@@ -169,7 +181,7 @@ using Record =
     std::variant<ReportRecord, CountsRecord, ConnectionRecord, WatermarkRecord, ClockStepRecord, EdgeStartRecord,
                  EdgeProgressRecord, DroppedRecord, WindowSummaryRecord, ProfileSetRecord, ProfileRemovedRecord, CustomMetricSetRecord,
                  CustomMetricRemovedRecord, ThingSetRecord, ThingRemovedRecord, ConfigBeginRecord, ConfigEndRecord,
-                 VerificationRecord>;
+                 VerificationRecord, DimensionSetRecord, DimensionRemovedRecord>;
 
 /// Appends the record's bytes.
 void EncodeLogRecord(const Record& record, std::string& out);

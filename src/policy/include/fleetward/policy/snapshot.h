@@ -82,10 +82,12 @@ struct ThingEntry {
   bool operator==(const ThingEntry&) const = default;
 };
 
-/// A dimension whose topic filters the plugin counts by (detect.md; issue 4).
+/// A dimension whose topic filters the plugin counts by: one that a security profile uses (docs/detect.md).
 struct DimensionEntry {
   std::string name;
   std::vector<std::string> filters;
+  std::uint32_t in = 0;      // number of the series of topics that match one of the filters; 0: nobody watches it
+  std::uint32_t not_in = 0;  // the same of topics that match none
   bool operator==(const DimensionEntry&) const = default;
 };
 

@@ -27,6 +27,7 @@ class Dimensions {
   /// kLimitExceeded, kInvalidArgument (a value is no topic filter).
   Result<Dimension> Create(std::string_view actor, const NewDimension& request);
   Result<Dimension> Describe(const model::DimensionName& name) const;
+  Result<std::vector<Dimension>> All() const;
   /// Names, in order.
   Result<Page<model::DimensionName>> List(const PageRequest& page) const;
   /// Errors: kNotFound, kInvalidArgument.

@@ -161,6 +161,7 @@ struct CustomMetric {
 /// Type TOPIC_FILTER, the only one there is.
 struct Dimension {
   model::DimensionName name;
+  std::uint32_t number = 0;  // from 1; never given again
   std::vector<std::string> topic_filters;
   std::string request_token;
   Timestamp created{};

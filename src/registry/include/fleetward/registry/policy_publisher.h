@@ -57,9 +57,6 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   /// Writes the file with the present state now; returns its version.
   Result<std::uint64_t> WriteSnapshot();
 
-  /// Replaces the dimensions whose topic filters the plugin counts by.
-  void SetDimensions(std::vector<policy::DimensionEntry> dimensions);
-
  private:
   struct State;
   std::unique_ptr<State> state_;
