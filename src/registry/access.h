@@ -90,7 +90,8 @@ Result<Page<T>> PageOf(ConstReader reader, const Table& table, std::string_view 
     FW_TRY(reader.ScanDown(table, from, end, take));
   } else {
     // A position outside the range (another list's token) starts the range anew rather than leaving it.
-    std::string begin = request.after < from ? std::string(from) : KeyAfter(request.after);
+    // compare: clang 14 cannot rewrite `<` of these types in a template.
+    std::string begin = std::string_view(request.after).compare(from) < 0 ? std::string(from) : KeyAfter(request.after);
     FW_TRY(reader.Scan(table, request.after.empty() ? from : begin, until, take));
   }
   FW_TRY(failed);

@@ -562,9 +562,10 @@ void FleetIndex::LoadDynamicGroups() {
 void FleetIndex::CheckDynamic(const std::string& thing) {
   if (dynamic_.empty()) return;
   auto groups = directory_.GroupsOf(thing);
-  for (const auto& [name, group] : dynamic_) {
+  for (const auto& entry : dynamic_) {
+    const std::string& name = entry.first;
     bool member = std::any_of(groups.begin(), groups.end(), [&](const auto& g) { return g.value() == name; });
-    if (member == things_->collection.Matches(group->query, thing)) continue;
+    if (member == things_->collection.Matches(entry.second->query, thing)) continue;
     std::lock_guard lock(work_mutex_);
     stray_.insert(thing);
     work_.notify_all();
