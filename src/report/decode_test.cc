@@ -46,7 +46,7 @@ TEST(Decode, WhatFollowsAPayloadDoesNotMatter) {
     const std::string cut = payload.substr(0, size);
     bool ok = decoder.Decode(cut, copied).ok();
     EXPECT_EQ(ok, size == payload.size()) << cut;
-    for (std::string_view behind : {"}", "]", "\"", ",", "0", "9\"", "}}}}", "\\\"", ":1}", "\0", " "}) {
+    for (std::string_view behind : {"}", "]", "\"", ",", "0", "9\"", "}}}}", "\\\"", ":1}", std::string_view("\0", 1), " "}) {
       std::string text = cut;
       while (text.size() < size + kDecodeSlack) text += behind;
       ASSERT_EQ(decoder.Decode(std::string_view(text).substr(0, size), in_place, text.size() - size).ok(), ok) << text;
