@@ -38,6 +38,7 @@ TEST(Decode, RoundTripsWhatTheEncoderWrites) {
 
 /// What lies behind a payload that is not copied must not matter, wherever the payload is cut off.
 TEST(Decode, WhatFollowsAPayloadDoesNotMatter) {
+  using namespace std::string_view_literals;
   std::string payload;
   EncodeReport(FullReport(), Format::kJson, Names::kLong, payload);
   JsonDecoder decoder;
@@ -46,7 +47,7 @@ TEST(Decode, WhatFollowsAPayloadDoesNotMatter) {
     const std::string cut = payload.substr(0, size);
     bool ok = decoder.Decode(cut, copied).ok();
     EXPECT_EQ(ok, size == payload.size()) << cut;
-    for (std::string_view behind : {"}", "]", "\"", ",", "0", "9\"", "}}}}", "\\\"", ":1}", std::string_view("\0", 1), " "}) {
+    for (std::string_view behind : {"}"sv, "]"sv, "\""sv, ","sv, "0"sv, "9\""sv, "}}}}"sv, "\\\""sv, ":1}"sv, "\0"sv, " "sv}) {
       std::string text = cut;
       while (text.size() < size + kDecodeSlack) text += behind;
       ASSERT_EQ(decoder.Decode(std::string_view(text).substr(0, size), in_place, text.size() - size).ok(), ok) << text;
