@@ -43,8 +43,7 @@ Status Dispatcher::Start() {
       Pool& pool = PoolOf(each.lane);
       Lane& lane = pool.lanes[each.lane];
       if (lane.listed) continue;  // something was added meanwhile
-      lane.due = each.due;
-      List(pool, each.lane, lane);
+      List(pool, each.lane, lane, each.due);
     }
   }
   for (Pool* pool : {&mail_, &http_}) {
@@ -67,9 +66,10 @@ void Dispatcher::Stop() {
 
 // --- lanes; the lock is held ---
 
-void Dispatcher::List(Pool& pool, const std::string& name, Lane& lane) {
+// `lane.due` is part of the queue's key: only here may it change, or Unlist would leave an entry that nobody can remove.
+void Dispatcher::List(Pool& pool, const std::string& name, Lane& lane, Timestamp due) {
   Unlist(pool, name, lane);
-  lane.due = std::max(lane.due, lane.not_before);
+  lane.due = std::max(due, lane.not_before);
   (lane.slow ? pool.ready_slow : pool.ready).emplace(lane.due, name);
   lane.listed = true;
 }
@@ -89,9 +89,7 @@ void Dispatcher::Added(const std::vector<std::string>& lanes) {
     Lane& lane = pool.lanes[name];
     ++lane.additions;
     if (lane.listed && lane.due <= now) continue;
-    Unlist(pool, name, lane);
-    lane.due = now;
-    List(pool, name, lane);
+    List(pool, name, lane, now);
     pool.wake.notify_one();
   }
 }
@@ -122,15 +120,13 @@ std::optional<Dispatcher::Claim> Dispatcher::Take(Pool& pool, std::unique_lock<s
     if (full) continue;  // listed again when one of its deliveries ends
     if (!due.ok() || !next.ok()) {
       log::Warning("outbox-unreadable", {{"error", (due.ok() ? next.error() : due.error()).ToString()}});
-      lane.due = clock_.Now() + std::chrono::seconds(1);
-      List(pool, *name, lane);
+      List(pool, *name, lane, clock_.Now() + std::chrono::seconds(1));
       return std::nullopt;
     }
     // What ended while the store was read may still be in its answer: read again, or it would be sent twice. A lane that
     // changes without end is taken as it is after a few times; a delivery may be repeated (D23).
     if (lane.additions != additions && ++stale < 8) {
-      lane.due = clock_.Now();
-      List(pool, *name, lane);
+      List(pool, *name, lane, clock_.Now());
       continue;
     }
     auto free = std::find_if(due->begin(), due->end(), [&](const Delivery& d) {
@@ -138,11 +134,9 @@ std::optional<Dispatcher::Claim> Dispatcher::Take(Pool& pool, std::unique_lock<s
     });
     bool found = free != due->end();
     if (lane.additions != additions) {
-      lane.due = clock_.Now();
-      List(pool, *name, lane);
+      List(pool, *name, lane, clock_.Now());
     } else if (*next && !lane.listed) {
-      lane.due = **next;
-      List(pool, *name, lane);
+      List(pool, *name, lane, **next);
     }
     if (!found) {
       if (!lane.listed && lane.under_way.empty() && lane.takers == 0) pool.lanes.erase(*name);
@@ -153,10 +147,7 @@ std::optional<Dispatcher::Claim> Dispatcher::Take(Pool& pool, std::unique_lock<s
     if (claim.slow) ++pool.slow_running;
     if (int rate = claim.delivery.policy.max_receives_per_second; rate > 0) {
       lane.not_before = std::max(lane.not_before, clock_.Now()) + Millis(1000 / rate);
-      if (lane.listed) {
-        Unlist(pool, *name, lane);
-        List(pool, *name, lane);
-      }
+      if (lane.listed) List(pool, *name, lane, lane.due);
     }
     return claim;
   }
@@ -235,14 +226,13 @@ void Dispatcher::Attend(Pool& pool, const Claim& claim) {
   if (!marked.ok()) log::Warning("delivery-not-marked", {{"error", marked.error().ToString()}});
   std::lock_guard lock(mutex_);
   Lane& lane = pool.lanes[claim.lane];
-  Unlist(pool, claim.lane, lane);
   lane.under_way.erase(delivery.Key());
   if (claim.slow) --pool.slow_running;
+  Unlist(pool, claim.lane, lane);
   lane.slow = slow;
-  // Whether and when more is due is asked when its turn comes; after a failed mark not at once.
-  lane.due = marked.ok() ? clock_.Now() : clock_.Now() + std::chrono::seconds(1);
   ++lane.additions;
-  List(pool, claim.lane, lane);
+  // Whether and when more is due is asked when its turn comes; after a failed mark not at once.
+  List(pool, claim.lane, lane, clock_.Now() + (marked.ok() ? Millis(0) : Millis(1000)));
   pool.wake.notify_one();
 }
 

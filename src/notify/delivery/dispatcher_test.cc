@@ -122,6 +122,10 @@ class HoldingChannel : public Channel {
 class LanesTest : public DispatcherTest {
  protected:
   void AddTo(const std::string& protocol, const std::string& endpoint, int count, DeliveryPolicy policy = {}) {
+    AddTo(outbox_, protocol, endpoint, count, policy);
+  }
+  void AddTo(Outbox& outbox, const std::string& protocol, const std::string& endpoint, int count,
+             DeliveryPolicy policy = {}) {
     for (int i = 0; i < count; ++i) {
       Delivery d;
       d.message_id = Id128{++next_, 0};
@@ -129,7 +133,7 @@ class LanesTest : public DispatcherTest {
       d.endpoint = endpoint;
       d.created = clock_.Now();
       d.policy = policy;
-      ASSERT_TRUE(store_->Write([&](store::Transaction& tx) { return outbox_.Add(tx, d.message_id, {d}); }).ok());
+      ASSERT_TRUE(store_->Write([&](store::Transaction& tx) { return outbox.Add(tx, d.message_id, {d}); }).ok());
     }
   }
   std::uint64_t next_ = 100;
@@ -147,6 +151,29 @@ TEST_F(LanesTest, ASlowEndpointHoldsUpNobodyElse) {
   EXPECT_EQ(holding_.sent["slow.example"], 0);
   dispatcher.Stop();
   EXPECT_LE(holding_.held, 4);
+}
+
+// No two readings agree, as on a machine where a read of the store takes longer than a millisecond.
+class HastyClock : public Clock {
+ public:
+  Timestamp Now() const override { return FromMillis(++now_); }
+  std::int64_t MonotonicMillis() const override { return 0; }
+
+ private:
+  mutable std::atomic<std::int64_t> now_{1'700'000'000'000};
+};
+
+// An addition while a worker reads the store for the same lane once left an entry that hid every other lane for good.
+TEST_F(LanesTest, AdditionsWhileTheStoreIsReadHideNoOtherLane) {
+  HastyClock hasty;
+  Outbox outbox(*store_, hasty);
+  Dispatcher dispatcher(outbox, hasty, {{"http", &holding_}}, settings_, counters_);
+  ASSERT_TRUE(dispatcher.Start().ok());
+  AddTo(outbox, "http", "busy.example", 500);
+  EXPECT_TRUE(holding_.WaitFor("busy.example", 500));
+  AddTo(outbox, "http", "other.example", 1);
+  EXPECT_TRUE(holding_.WaitFor("other.example", 1));
+  dispatcher.Stop();
 }
 
 TEST_F(LanesTest, HttpFollowsItsDeliveryPolicy) {

@@ -74,7 +74,7 @@ class Dispatcher {
   void Work(Pool& pool);
   std::optional<std::string> NextLane(Pool& pool, Timestamp now);
   std::optional<Claim> Take(Pool& pool, std::unique_lock<std::mutex>& lock);
-  void List(Pool& pool, const std::string& name, Lane& lane);
+  void List(Pool& pool, const std::string& name, Lane& lane, Timestamp due);
   void Unlist(Pool& pool, const std::string& name, Lane& lane);
   void Added(const std::vector<std::string>& lanes);
   void Attend(Pool& pool, const Claim& claim);
