@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
+#include "fleetward/model/validate.h"
 #include "testing/scenario.h"
 
 namespace fleetward::detect {
@@ -19,16 +21,21 @@ std::vector<std::filesystem::path> Files() {
   return files;
 }
 
+std::string TextOf(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 class Scenario : public testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(Scenario, HoldsStraightAndWithRestarts) {
-  std::ifstream file(GetParam());
-  std::stringstream text;
-  text << file.rdbuf();
-  ScenarioOutcome straight = RunScenario(text.str(), false);
+  std::string text = TextOf(GetParam());
+  ScenarioOutcome straight = RunScenario(text, false);
   for (const std::string& failure : straight.failures) ADD_FAILURE() << GetParam().filename() << " " << failure;
   EXPECT_GT(straight.checks, 0u);
-  ScenarioOutcome restarted = RunScenario(text.str(), true);
+  ScenarioOutcome restarted = RunScenario(text, true);
   for (const std::string& failure : restarted.failures) ADD_FAILURE() << "with restarts: " << failure;
   EXPECT_EQ(straight.lines, restarted.lines);
 }
@@ -46,6 +53,92 @@ TEST(ScenarioRunner, FailsWhenAnExpectationIsWrong) {
       "events pump P/b\n"
       "nonsense\n";
   EXPECT_EQ(RunScenario(text, false).failures.size(), 3u);
+}
+
+// --- no combination without a scenario ----------------------------------------------------------------------------
+
+/// What a behavior is about: "num-disconnects STATIC less-than count", "custom number MACHINE_LEARNING HIGH",
+/// "num-messages-sent NOT_IN STATISTICAL less-than".
+std::string CombinationOf(const model::Behavior& behavior, std::optional<model::CustomMetricType> custom) {
+  const model::BehaviorCriteria& criteria = *behavior.criteria;
+  std::string text = custom ? "custom " + std::string(model::CustomMetricTypeName(*custom)) : *behavior.metric;
+  if (behavior.dimension) text += " " + std::string(model::DimensionOperatorName(behavior.dimension->op));
+  text += " " + std::string(model::CriteriaTypeName(criteria.type()));
+  // An ML behavior has no operator; one that is given means nothing.
+  if (criteria.ml_confidence) return text + " " + std::string(model::ConfidenceLevelName(*criteria.ml_confidence));
+  text += " " + std::string(model::OperatorName(*criteria.comparison_operator));
+  if (criteria.statistic) return text;
+  return text + " " + std::to_string(criteria.value.index());
+}
+
+std::string StatisticOf(const model::BehaviorCriteria& criteria) {
+  return *criteria.statistic + " " + std::string(model::OperatorName(*criteria.comparison_operator));
+}
+
+/// Every behavior there could be, right or wrong: metric, dimension, kind, operator.
+template <class Fn>
+void EachBehavior(const Fn& fn) {
+  std::vector<std::pair<std::string, std::optional<model::CustomMetricType>>> metrics;
+  for (const model::MetricInfo& info : model::BuiltinMetrics()) metrics.emplace_back(info.name, std::nullopt);
+  for (int i = 0; i <= static_cast<int>(model::CustomMetricType::kNumber); ++i) {
+    auto type = static_cast<model::CustomMetricType>(i);
+    metrics.emplace_back(model::CustomMetricTypeName(type), type);
+  }
+  const model::MetricValue values[] = {model::Count{}, model::Cidrs{}, model::Ports{}, model::Number{},
+                                       model::Numbers{}, model::Strings{}};
+  for (const auto& [name, custom] : metrics) {
+    for (int dimension = 0; dimension < 3; ++dimension) {
+      model::Behavior behavior;
+      behavior.name = model::BehaviorName("b");
+      behavior.metric = name;
+      auto op = dimension == 1 ? model::DimensionOperator::kIn : model::DimensionOperator::kNotIn;
+      if (dimension > 0) behavior.dimension = model::MetricDimension{model::DimensionName("d"), op};
+      for (int i = 0; i <= static_cast<int>(model::ComparisonOperator::kNotInSet); ++i) {
+        auto& criteria = behavior.criteria.emplace();
+        criteria.comparison_operator = static_cast<model::ComparisonOperator>(i);
+        criteria.duration_seconds = 300;
+        for (const model::MetricValue& value : values) {
+          criteria.value = value;
+          fn(behavior, custom);
+        }
+        criteria.value = std::monostate();
+        for (const char* statistic : {"p0", "p0.01", "p0.1", "p1", "p10", "p50", "p90", "p99", "p99.9", "p99.99", "p100"}) {
+          criteria.statistic = statistic;
+          fn(behavior, custom);
+        }
+      }
+      for (auto confidence : {model::ConfidenceLevel::kLow, model::ConfidenceLevel::kMedium, model::ConfidenceLevel::kHigh}) {
+        behavior.criteria.emplace().ml_confidence = confidence;
+        fn(behavior, custom);
+      }
+    }
+  }
+}
+
+/// Whatever the API accepts has a scenario that expects its alarm on, and off again.
+TEST(ScenarioCoverage, EveryBehaviorThatTheApiAcceptsIsSeenOnAndOff) {
+  std::set<std::string> combinations, statistics;
+  for (const auto& path : Files()) {
+    for (const CoveredBehavior& covered : RunScenario(TextOf(path), false).covered) {
+      if (!covered.cleared || !covered.behavior.criteria) continue;
+      combinations.insert(CombinationOf(covered.behavior, covered.custom));
+      if (covered.behavior.criteria->statistic) statistics.insert(StatisticOf(*covered.behavior.criteria));
+    }
+  }
+  model::BehaviorRules rules;
+  rules.custom_metric = [](std::string_view name) { return model::ParseCustomMetricType(name); };
+  rules.dimension_exists = [](std::string_view) { return true; };
+  std::set<std::string> missing, valid;
+  EachBehavior([&](const model::Behavior& behavior, std::optional<model::CustomMetricType> custom) {
+    if (!model::ValidateBehaviors(std::span(&behavior, 1), rules).empty()) return;
+    std::string combination = CombinationOf(behavior, custom);
+    valid.insert(combination);
+    if (!combinations.contains(combination)) missing.insert(combination);
+    if (!behavior.criteria->statistic || statistics.contains(StatisticOf(*behavior.criteria))) return;
+    missing.insert("STATISTICAL " + StatisticOf(*behavior.criteria));
+  });
+  EXPECT_GT(valid.size(), 250u);
+  for (const std::string& combination : missing) ADD_FAILURE() << "no scenario: " << combination;
 }
 
 }  // namespace

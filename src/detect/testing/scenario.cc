@@ -1,44 +1,22 @@
 #include "testing/scenario.h"
 
 #include <algorithm>
-#include <charconv>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 
+#include "fleetward/detect/admission.h"
 #include "fleetward/model/json.h"
 #include "fleetward/report/metric_report.h"
+#include "testing/notation.h"
 #include "testing/support.h"
 
 namespace fleetward::detect {
 namespace {
 
 constexpr std::int64_t kBaseMs = 1'767'225'600'000;  // 2026-01-01T00:00:00Z
-
-std::vector<std::string> Split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  std::size_t begin = 0;
-  while (begin <= text.size()) {
-    std::size_t end = std::min(text.find(separator, begin), text.size());
-    if (end > begin) parts.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
-/// "1:02:03", "2:03" (minutes, seconds) or "3" as milliseconds; a fraction of the seconds is allowed.
-std::optional<std::int64_t> ParseTime(std::string_view text) {
-  double total = 0;
-  for (const std::string& part : Split(text, ':')) {
-    double value = 0;
-    auto [end, fault] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (fault != std::errc() || end != part.data() + part.size()) return std::nullopt;
-    total = total * 60 + value;
-  }
-  if (text.empty()) return std::nullopt;
-  return static_cast<std::int64_t>(total * 1000 + 0.5);
-}
 
 std::string TimeText(std::int64_t ms) {
   char text[32];
@@ -48,14 +26,11 @@ std::string TimeText(std::int64_t ms) {
   return text;
 }
 
-struct Step {
-  std::int64_t time_ms = 0;
-  int line = 0;
-  std::vector<std::string> words;   // without the time
-  std::string rest;                 // JSON of a profile
-};
+using Step = ScenarioStep;
 
 class Runner {
+  using Addresses = std::vector<model::IpAddress>;
+
  public:
   explicit Runner(bool restart_each) : restart_each_(restart_each) {
     options_.account = model::AccountId("123456789012");
@@ -64,17 +39,18 @@ class Runner {
   }
 
   ScenarioOutcome Run(std::string_view text) {
-    Parse(text);
+    ScenarioScript script = ReadScenario(text);
+    outcome_.failures = std::move(script.faults);
+    SetOptions(script.options);
     engine_ = std::make_unique<Engine>(options_, sink_);
-    std::stable_sort(steps_.begin(), steps_.end(), [](const Step& a, const Step& b) { return a.time_ms < b.time_ms; });
-    if (!steps_.empty()) engine_->OnWatermark(At(0));
-    for (const Step& step : steps_) {
+    if (!script.steps.empty()) engine_->OnWatermark(At(0));
+    for (const Step& step : script.steps) {
       PassTime(step.time_ms);
       if (restart_each_) Restore(step.line);
       if (!engine_) break;
       Do(step);
     }
-    for (const Step& step : final_) CheckEvents(step);
+    for (const Step& step : script.final) CheckEvents(step);
     outcome_.lines = sink_.lines;
     return std::move(outcome_);
   }
@@ -86,86 +62,12 @@ class Runner {
     outcome_.failures.push_back("line " + std::to_string(line) + ": " + what);
   }
 
-  void Parse(std::string_view text) {
-    int number = 0;
-    Step* last = nullptr;
-    for (std::size_t begin = 0; begin < text.size();) {
-      std::size_t end = std::min(text.find('\n', begin), text.size());
-      std::string line(text.substr(begin, end - begin));
-      begin = end + 1;
-      ++number;
-      if (line[0] == '#') continue;
-      for (std::size_t hash = line.find('#'); hash != std::string::npos; hash = line.find('#', hash + 1)) {
-        bool comment = hash + 1 >= line.size() || !std::isdigit(static_cast<unsigned char>(line[hash + 1]));
-        if (comment) line.resize(hash);
-      }
-      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-      if (line[0] == ' ' && last) {
-        last->rest += line;
-        continue;
-      }
-      for (const std::string& each : Expand(line)) last = ParseLine(number, Split(each, ' '));
-    }
-  }
-
-  /// "dev#50" stands for dev1 to dev50: the line is repeated.
-  static std::vector<std::string> Expand(const std::string& line) {
-    std::size_t mark = line.find('#');
-    if (mark == std::string::npos) return {line};
-    std::size_t end = mark + 1;
-    while (end < line.size() && std::isdigit(static_cast<unsigned char>(line[end]))) ++end;
-    std::vector<std::string> all;
-    int count = std::stoi(line.substr(mark + 1, end - mark - 1));
-    for (int i = 1; i <= count; ++i) all.push_back(line.substr(0, mark) + std::to_string(i) + line.substr(end));
-    return all;
-  }
-
-  Step* ParseLine(int number, std::vector<std::string> words) {
-    if (words[0] == "options") {
-      for (const std::string& word : words) {
-        if (word.starts_with("bucket=")) options_.bucket_seconds = std::stoi(word.substr(7));
-        if (word == "early=off") options_.early = false;
-        if (word.starts_with("storm=")) options_.max_new_alarms_per_second = static_cast<std::uint32_t>(std::stoi(word.substr(6)));
-      }
-      return nullptr;
-    }
-    if (words[0] == "events") {
-      final_.push_back({0, number, std::move(words), {}});
-      return nullptr;
-    }
-    if (words[0] == "reports" || words[0] == "counts-series") {
-      ParseSeries(number, words);
-      return nullptr;
-    }
-    auto time = ParseTime(words[0]);
-    if (!time || words.size() < 2) {
-      Fail(number, "neither a time nor a directive: " + words[0]);
-      return nullptr;
-    }
-    words.erase(words.begin());
-    steps_.push_back({*time, number, std::move(words), {}});
-    return &steps_.back();
-  }
-
-  /// reports THING from T every S KEY v v _ vxN …
-  void ParseSeries(int number, const std::vector<std::string>& words) {
-    auto from = words.size() > 7 ? ParseTime(words[3]) : std::nullopt;
-    auto every = words.size() > 7 ? ParseTime(words[5]) : std::nullopt;
-    if (!from || !every) return Fail(number, "a series is: reports THING from T every S KEY v v …");
-    std::int64_t time = *from;
-    for (std::size_t i = 7; i < words.size(); ++i) {
-      std::string value = words[i];
-      int times = 1;
-      if (std::size_t x = value.find('*'); x != std::string::npos) {
-        times = std::stoi(value.substr(x + 1));
-        value.resize(x);
-      }
-      for (int n = 0; n < times; ++n, time += *every) {
-        if (value == "_") continue;
-        Step step{time, number, {words[0] == "reports" ? "report" : "counts", words[1], words[6] + "=" + value}, {}};
-        if (words[0] != "reports") step.words.push_back("connected");
-        steps_.push_back(std::move(step));
-      }
+  void SetOptions(const std::vector<std::string>& words) {
+    for (const std::string& word : words) {
+      if (word.starts_with("bucket=")) options_.bucket_seconds = std::stoi(word.substr(7));
+      if (word == "early=off") options_.early = false;
+      if (word.starts_with("storm=")) options_.max_new_alarms_per_second = static_cast<std::uint32_t>(std::stoi(word.substr(6)));
+      if (word.starts_with("throttle=")) admission_options_.min_report_interval_seconds = std::stoi(word.substr(9));
     }
   }
 
@@ -286,16 +188,38 @@ class Runner {
   void Report(const Step& step) {
     report::MetricReport report;
     ReportEvent event{{EntityOf(step.words[1]), step.words[1]}, At(step.time_ms), &report};
+    std::optional<std::uint64_t> id;
+    std::string body;
     for (std::size_t i = 2; i < step.words.size(); ++i) {
       const std::string& word = step.words[i];
       std::size_t equals = word.find('=');
       if (word == "late") event.late = true;
       if (word == "spooled") event.spooled = true;
       if (word == "gap") event.gap = true;
+      if (word.starts_with("id=")) id = std::stoull(word.substr(3));
       if (word.starts_with("at=")) event.time = At(ParseTime(word.substr(3)).value_or(0));
-      else if (equals != std::string::npos) Fill(report, word.substr(0, equals), word.substr(equals + 1), step.line);
+      else if (equals != std::string::npos && !word.starts_with("id=")) {
+        body += word + ' ';
+        Fill(report, word.substr(0, equals), word.substr(equals + 1), step.line);
+      }
     }
+    if (id && !Admit(event, *id, body)) return;
     engine_->OnReport(event);
+  }
+
+  /// What ingest asks before a report gets to the engine (D14, D15).
+  bool Admit(const ReportEvent& event, std::uint64_t id, const std::string& body) {
+    ReportAdmission& admission = admissions_[std::string(event.thing.name)];
+    if (restart_each_) {
+      std::string bytes;
+      ByteWriter out(bytes);
+      admission.Save(out);
+      ReportAdmission loaded;
+      ByteReader in(bytes);
+      if (loaded.Load(in)) admission = std::move(loaded);
+    }
+    return admission.Decide(admission_options_, event.time, id, std::hash<std::string>()(body), event.spooled) ==
+           Admission::kAccept;
   }
 
   void Fill(report::MetricReport& report, const std::string& key, const std::string& value, int line) {
@@ -343,33 +267,42 @@ class Runner {
   void Counts(const Step& step) {
     std::int64_t bucket = std::int64_t{options_.bucket_seconds} * 1000;
     CountsEvent event{{EntityOf(step.words[1]), step.words[1]}, At(step.time_ms / bucket * bucket), At(step.time_ms)};
-    std::vector<model::IpAddress> ips;
-    std::vector<DimensionDeltas> dimensions;
+    std::deque<Addresses> lists(1);   // what the deltas' spans show
+    std::map<std::pair<std::string, model::DimensionOperator>, std::pair<CounterDeltas, Addresses*>> parts;
     for (std::size_t i = 2; i < step.words.size(); ++i) {
       const std::string& word = step.words[i];
       if (word == "connected") event.connected = true;
       std::size_t equals = word.find('=');
       if (equals == std::string::npos) continue;
       std::string key = word.substr(0, equals), value = word.substr(equals + 1);
-      if (key == "bucket") event.bucket = At(ParseTime(value).value_or(0));
-      else if (key == "ip") {
-        for (const std::string& text : Split(value, ',')) ips.push_back(*model::IpAddress::Parse(text));
+      if (key == "bucket") {
+        event.bucket = At(ParseTime(value).value_or(0));
       } else if (key.starts_with("in:") || key.starts_with("not-in:")) {
-        names_.push_back(std::make_unique<std::string>(key.substr(key.find(':') + 1)));
-        DimensionDeltas dimension{*names_.back(), key.starts_with("in:") ? model::DimensionOperator::kIn
-                                                                         : model::DimensionOperator::kNotIn, {}};
-        dimension.deltas.messages_sent = std::stoull(value);
-        dimensions.push_back(dimension);
+        // in:DIM=5 is in:DIM.sent=5
+        std::size_t colon = key.find(':'), dot = std::min(key.find('.'), key.size());
+        auto op = colon == 2 ? model::DimensionOperator::kIn : model::DimensionOperator::kNotIn;
+        auto& part = parts[{key.substr(colon + 1, dot - colon - 1), op}];
+        if (!part.second) part.second = &lists.emplace_back();
+        Count(part.first, *part.second, dot == key.size() ? "sent" : key.substr(dot + 1), value, step.line);
       } else {
-        Count(event.deltas, key, std::stoull(value), step.line);
+        Count(event.deltas, lists.front(), key, value, step.line);
       }
     }
-    event.deltas.source_ips = ips;
+    event.deltas.source_ips = lists.front();
+    std::vector<DimensionDeltas> dimensions;
+    for (auto& [key, part] : parts) {
+      part.first.source_ips = *part.second;
+      dimensions.push_back({key.first, key.second, part.first});
+    }
     event.dimensions = dimensions;
     engine_->OnCounts(event);
   }
 
-  void Count(CounterDeltas& deltas, const std::string& key, std::uint64_t value, int line) {
+  void Count(CounterDeltas& deltas, Addresses& ips, const std::string& key, const std::string& value, int line) {
+    if (key == "ip") {
+      for (const std::string& text : Split(value, ',')) ips.push_back(*model::IpAddress::Parse(text));
+      return;
+    }
     std::map<std::string, std::uint64_t*> members = {
         {"sent", &deltas.messages_sent},       {"bytes", &deltas.bytes_sent},
         {"max", &deltas.max_message_bytes},    {"min", &deltas.min_message_bytes},
@@ -377,7 +310,21 @@ class Runner {
         {"attempts", &deltas.connection_attempts}, {"disconnects", &deltas.disconnects}};
     auto at = members.find(key);
     if (at == members.end()) return Fail(line, "unknown counter " + key);
-    *at->second = value;
+    *at->second = std::stoull(value);
+  }
+
+  /// An expectation has looked at the behavior: with its alarm on, or off after that.
+  void Cover(const model::Behavior& behavior, bool on, bool off) {
+    auto at = std::find_if(outcome_.covered.begin(), outcome_.covered.end(),
+                           [&](const CoveredBehavior& known) { return known.behavior.SameDefinition(behavior); });
+    if (at == outcome_.covered.end()) {
+      CoveredBehavior fresh{behavior, std::nullopt};
+      auto custom = behavior.metric ? customs_.find(*behavior.metric) : customs_.end();
+      if (custom != customs_.end()) fresh.custom = custom->second;
+      at = outcome_.covered.insert(at, std::move(fresh));
+    }
+    at->raised |= on;
+    at->cleared |= off && at->raised;
   }
 
   /// T expect THING PROFILE/BEHAVIOR alarm|ok|absent ["verdict"]
@@ -385,13 +332,16 @@ class Runner {
     ++outcome_.checks;
     if (step.words.size() < 4) return Fail(step.line, "expect THING PROFILE/BEHAVIOR STATE [verdict]");
     std::string state = "absent", verdict, why;
+    std::optional<model::Behavior> found;
     for (const BehaviorExplanation& e : engine_->Explain(EntityOf(step.words[1]))) {
       if (e.profile.value() + "/" + e.behavior.name.value() != step.words[2]) continue;
       state = e.in_alarm ? "alarm" : "ok";
       verdict = VerdictName(e.verdict);
       why = e.why;
+      found = e.behavior;
       if (e.why.empty()) Fail(step.line, "no explanation");
     }
+    if (found) Cover(*found, state == "alarm", state == "ok");
     if (state != step.words[3]) Fail(step.line, "state is " + state + " (" + verdict + "), not " + step.words[3] + ": " + why);
     std::string wanted;
     for (std::size_t i = 4; i < step.words.size(); ++i) wanted += (i > 4 ? " " : "") + step.words[i];
@@ -406,6 +356,8 @@ class Runner {
     for (const Decision& d : sink_.decisions) {
       if (d.event.thing_name.value() != step.words[1]) continue;
       if (d.event.profile.value() + "/" + d.event.behavior.name.value() != step.words[2]) continue;
+      Cover(d.event.behavior, d.event.type == model::ViolationEventType::kInAlarm,
+            d.event.type == model::ViolationEventType::kAlarmCleared);
       std::string_view type = model::ViolationEventTypeName(d.event.type);
       type.remove_prefix(type.find('-') + 1);
       got.push_back((d.event.type == model::ViolationEventType::kInAlarm ? "in-alarm" : std::string(type)) + "@" +
@@ -423,10 +375,10 @@ class Runner {
   RecordingSink sink_;
   std::unique_ptr<Engine> engine_;
   ScenarioOutcome outcome_;
-  std::vector<Step> steps_, final_;
+  AdmissionOptions admission_options_{0, 2};
+  std::map<std::string, ReportAdmission> admissions_;   // of things whose reports have ids
   std::map<std::string, ProfileConfig> profiles_;
   std::map<std::string, model::CustomMetricType> customs_;
-  std::vector<std::unique_ptr<std::string>> names_;
   model::MetricId next_custom_ = model::kFirstCustomMetric;
   std::int64_t now_ = 0, silent_until_ = 0;
 };
