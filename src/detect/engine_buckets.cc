@@ -414,7 +414,7 @@ bool Engine::Impl::IsForgotten(const Thing& thing, std::int64_t boundary_ms) con
 void Engine::Impl::BreakWindows(Slab& slab) {
   if (!slab.things.empty()) slab.changed = true;
   for (Thing* thing : slab.things) {
-    LeavePopulations(*thing);
+    for (const PlanStatistic& statistic : thing->plan().statistics) thing->At(statistic).flags &= ~StatisticState::kGiven;
     for (const PlanWindow& window : thing->plan().buckets) {
       if (window.feed == Feed::kPanes) {
         auto& state = thing->At<PaneWindow>(window);

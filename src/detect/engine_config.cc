@@ -67,6 +67,22 @@ void StartWindows(Thing& thing, const PlanWindow& window, bool known) {
   }
 }
 
+/// Statistics of `to` whose behaviors go on and are compared with other things than before. The populations of before are
+/// not looked into: they may be gone.
+std::vector<std::uint16_t> LeftPopulations(const Plan& from, const std::vector<Population*>& before, const Plan& to,
+                                           const std::vector<Population*>& after, const Migration* migration) {
+  std::vector<std::uint16_t> left;
+  for (std::size_t i = 0; i < to.statistics.size(); ++i) {
+    std::int32_t old = migration ? migration->statistics[i] : static_cast<std::int32_t>(i);
+    if (old < 0) continue;
+    auto of = [](const Plan& plan, std::size_t statistic) {
+      return static_cast<std::size_t>(plan.behaviors[plan.statistics[statistic].behavior].population);
+    };
+    if (before[of(from, static_cast<std::size_t>(old))] != after[of(to, i)]) left.push_back(static_cast<std::uint16_t>(i));
+  }
+  return left;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> NextDefinitionVersions(const model::SecurityProfile& before,
@@ -127,8 +143,8 @@ void Engine::Impl::SetThing(const ThingConfig& config, Timestamp time) {
     thing = Create(config.entity, config.name.value(), cohort);
   } else if (thing->cohort != cohort) {
     Cohort* before = thing->cohort;
-    LeavePopulations(*thing);
     auto migration = MakeMigration(*cohort, before->plan, cohort->plan);
+    auto left = LeftPopulations(*before->plan, before->populations, *cohort->plan, cohort->populations, migration.get());
     if (cohort->registered != before->registered) unregistered_ += cohort->registered ? -1 : 1;
     ++cohort->things;
     --before->things;
@@ -136,6 +152,7 @@ void Engine::Impl::SetThing(const ThingConfig& config, Timestamp time) {
       thing = Migrate(thing, *migration, time);
     }
     thing->cohort = cohort;
+    LeavePopulations(*thing, left);
     Release(before);
   }
   SlabFor(*thing).changed = true;
@@ -234,27 +251,28 @@ void Engine::Impl::Replan(Timestamp time) {
   for (auto& [key, cohort] : cohorts_) {
     auto before = std::move(cohort->plan);
     cohort->plan = PlanFor(*cohort);
-    cohort->migration = MakeMigration(*cohort, std::move(before), cohort->plan);
+    cohort->migration = MakeMigration(*cohort, before, cohort->plan);
     auto populations = cohort->populations;
     JoinPopulations(*cohort);
-    cohort->moved = !cohort->migration && populations != cohort->populations;
-    any |= cohort->migration != nullptr || cohort->moved;
+    cohort->left = LeftPopulations(*before, populations, *cohort->plan, cohort->populations, cohort->migration.get());
+    any |= cohort->migration != nullptr || !cohort->left.empty();
   }
   if (!any) return;
   for (Slab& slab : slabs_) {
     for (std::size_t i = 0; i < slab.things.size(); ++i) {
       if (const Migration* migration = slab.things[i]->cohort->migration.get()) {
-        LeavePopulations(*Migrate(slab.things[i], *migration, time));
+        Thing* moved = Migrate(slab.things[i], *migration, time);
+        LeavePopulations(*moved, moved->cohort->left);
         slab.changed = true;
-      } else if (slab.things[i]->cohort->moved) {
-        LeavePopulations(*slab.things[i]);
+      } else if (!slab.things[i]->cohort->left.empty()) {
+        LeavePopulations(*slab.things[i], slab.things[i]->cohort->left);
         slab.changed = true;
       }
     }
   }
   for (auto& [key, cohort] : cohorts_) {
     cohort->migration.reset();
-    cohort->moved = false;
+    cohort->left.clear();
   }
 }
 

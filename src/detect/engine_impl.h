@@ -157,7 +157,7 @@ class Engine::Impl {
   void Release(Cohort* cohort);
   void RefreshPopulations();
   void JoinPopulations(Cohort& cohort);
-  void LeavePopulations(Thing& thing);
+  void LeavePopulations(Thing& thing, const std::vector<std::uint16_t>& statistics);
 
   // engine_reports.cc
   void JudgeReport(Thing& thing, const ReportEvent& event);

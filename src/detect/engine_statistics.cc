@@ -76,8 +76,8 @@ void Engine::Impl::JoinPopulations(Cohort& cohort) {
 }
 
 /// What the thing gave to a summary is not to be taken out of another one.
-void Engine::Impl::LeavePopulations(Thing& thing) {
-  for (const PlanStatistic& statistic : thing.plan().statistics) thing.At(statistic).flags &= ~StatisticState::kGiven;
+void Engine::Impl::LeavePopulations(Thing& thing, const std::vector<std::uint16_t>& statistics) {
+  for (std::uint16_t index : statistics) thing.At(thing.plan().statistics[index]).flags &= ~StatisticState::kGiven;
 }
 
 Population& Engine::Impl::PopulationOf(const Thing& thing, std::uint16_t index) const {
@@ -168,7 +168,7 @@ void Engine::Impl::EarlyStatistic(Thing& thing, std::uint16_t index, Observation
   auto limit = LimitOf(thing, index, seen.time_ms);
   // The window of reports may yet cover 1.1 of its length, and is then read as less (OtherReading).
   bool reports = thing.plan().behaviors[index].code->feed == Feed::kDelta;
-  if (!limit || limit->Holds(reports ? sum / 11 * 10 : sum)) return;
+  if (!limit || limit->Holds(reports ? sum / 11 * 10 + sum % 11 * 10 / 11 : sum)) return;
   seen.verdict = Verdict::kViolating;
   seen.cause = Cause::kEarly;
   seen.last = static_cast<std::uint64_t>(sum);

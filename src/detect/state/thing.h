@@ -37,7 +37,7 @@ struct Cohort {
   std::shared_ptr<const Plan> plan;
   std::vector<Population*> populations;  // of plan->compared
   std::unique_ptr<Migration> migration;  // while a change of configuration is carried out
-  bool moved = false;                    // likewise: same plan, other populations
+  std::vector<std::uint16_t> left;       // likewise: statistics of the plan that are now compared with other things
 };
 
 struct Thing {
