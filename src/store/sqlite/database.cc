@@ -137,7 +137,8 @@ class SqliteDatabase final : public Database {
     }
     std::size_t ran = 0;
     while (ran < batch.size()) {
-      Status alive = RunOne(*batch[ran++]);
+      Status alive = RunOne(*batch[ran], ran == 0);
+      ++ran;
       if (!alive.ok()) {
         Fail(batch, ran, alive.error());
         return ran;
@@ -166,20 +167,23 @@ class SqliteDatabase final : public Database {
     return begun;
   }
 
-  // An error means that the whole transaction is lost; a body's own failure only shows in its request.
-  Status RunOne(Request& request) {
-    FW_TRY(connection_->Control("SAVEPOINT request"));
+  // An error means that the whole transaction is lost; a body's own failure only shows in its request. The first request
+  // needs no savepoint, there is nothing before it to keep. Inside of one, SQLite walks all its changes at the end of
+  // each statement, so that a request's cost would grow with the square of its size.
+  Status RunOne(Request& request, bool first) {
+    if (!first) FW_TRY(connection_->Control("SAVEPOINT request"));
     SqliteTransaction tx(*connection_, request.account, known_, clock_.Now(), request.actor);
     request.status = (*request.body)(tx);
     if (tx.store_error()) return *tx.store_error();
     if (!connection_->InTransaction()) return Error(Code::kUnavailable, "the control store lost its transaction");
     if (!request.status.ok()) {
       known_.clear();
-      FW_TRY(connection_->Control("ROLLBACK TO request"));
+      FW_TRY(connection_->Control(first ? "ROLLBACK" : "ROLLBACK TO request"));
+      if (first) return Begin();
     } else {
       request.after = tx.TakeAfterCommit();
     }
-    return connection_->Control("RELEASE request");
+    return first ? Status() : connection_->Control("RELEASE request");
   }
 
   // Takes the first `count` requests' changes back. A body's own error stays its answer.
