@@ -1,7 +1,7 @@
 #include "fleetward/registry/thing_groups.h"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 
 #include "group_access.h"
 #include "profile_access.h"
@@ -13,6 +13,9 @@ using GroupName = model::ThingGroupName;
 
 // Members let go in one transaction when a group is deleted: other calls get their turn in between.
 constexpr std::size_t kStep = 500;
+
+// Groups that a page of a recursive list goes through; behind them it ends short.
+constexpr std::size_t kMaxGroupsLookedAt = 500;
 
 bool SameContent(const ThingGroup& group, const NewThingGroup& request) {
   return group.parent == request.parent && group.description == request.description &&
@@ -100,21 +103,6 @@ Result<std::vector<ThingGroup>> ParentsOf(ConstReader reader, const ThingGroup& 
   return parents;
 }
 
-// `group` and everything below it.
-Result<std::set<std::string>> Subtree(ConstReader reader, const std::string& group) {
-  std::set<std::string> found = {group};
-  std::vector<std::string> open = {group};
-  while (!open.empty()) {
-    std::string next = std::move(open.back());
-    open.pop_back();
-    FW_ASSIGN(auto children, PartsUnder(reader, kGroupChildren, next));
-    for (std::string& child : children) {
-      if (found.insert(child).second) open.push_back(std::move(child));
-    }
-  }
-  return found;
-}
-
 // A page of a group's children, or of the roots; the position is the last name given.
 Result<Page<GroupName>> PageOfChildren(ConstReader reader, const std::string& parent, const std::string& prefix,
                                        PageRequest request) {
@@ -131,46 +119,98 @@ Result<Page<GroupName>> PageOfChildren(ConstReader reader, const std::string& pa
   return page;
 }
 
-// A page of sorted names; the position is the last name given.
-Page<GroupName> PageOfNames(const std::set<std::string>& names, const std::string& prefix, const PageRequest& request) {
-  Page<GroupName> page;
-  auto next = request.after.empty() ? names.lower_bound(prefix) : names.upper_bound(request.after);
-  for (; next != names.end(); ++next) {
-    if (!next->starts_with(prefix)) break;
-    if (page.items.size() == request.limit) {
-      page.next = page.items.back().value();
-      break;
-    }
-    page.items.emplace_back(*next);
-  }
-  return page;
+// Groups from a root to one below it, as a list goes through them: a group, what is below it by name, its next sibling.
+// Parents never change, so a place is found again whatever came or went, its own group included.
+using Path = std::vector<std::string>;
+
+Result<std::optional<std::string>> FirstChild(ConstReader reader, const std::string& parent, const std::string& after) {
+  std::string range = OrderedKey({parent});
+  std::optional<std::string> first;
+  FW_TRY(reader.Scan(kGroupChildren, after.empty() ? range : KeyAfter(OrderedKey({parent, after})), PrefixEnd(range),
+                     [&](std::string_view key, std::string_view) {
+                       if (auto parts = store::SplitOrderedKey(key)) first = std::move(parts->back());
+                       return false;
+                     }));
+  return first;
 }
 
+// False, with an empty path, behind the last one.
+Result<bool> ToNextGroup(ConstReader reader, Path& path) {
+  std::string after;
+  while (!path.empty()) {
+    FW_ASSIGN(auto next, FirstChild(reader, path.back(), after));
+    if (next) {
+      path.push_back(std::move(*next));
+      return true;
+    }
+    after = std::move(path.back());
+    path.pop_back();
+  }
+  return false;
+}
+
+// The place that a position names; without one that is of this root, the root.
+Path PathFrom(const std::string& root, Path position) {
+  if (position.empty() || position.front() != root) return {root};
+  return position;
+}
+
+// A page of the groups below one. The position is the path to the last one looked at.
+Result<Page<GroupName>> PageOfDescendants(ConstReader reader, const std::string& root, const std::string& prefix,
+                                          const PageRequest& request) {
+  Path path = PathFrom(root, store::SplitOrderedKey(request.after).value_or(Path()));
+  Page<GroupName> page;
+  for (std::size_t looked_at = 0;; ++looked_at) {
+    std::string here = OrderedKey(path);
+    FW_ASSIGN(bool more, ToNextGroup(reader, path));
+    if (!more) return page;
+    if (looked_at == kMaxGroupsLookedAt || (page.items.size() == request.limit && path.back().starts_with(prefix))) {
+      page.next = here;
+      return page;
+    }
+    if (path.back().starts_with(prefix)) page.items.emplace_back(path.back());
+  }
+}
+
+// The members of a group that follow `last`, as far as there is room. True when there are more; `last` follows.
+Result<bool> AddMembersOf(ConstReader reader, const std::string& group, std::size_t limit, std::string& last,
+                          std::vector<model::ThingName>& members) {
+  std::string range = OrderedKey({group});
+  bool more = false;
+  FW_TRY(reader.Scan(kGroupMembers, last.empty() ? range : KeyAfter(OrderedKey({group, last})), PrefixEnd(range),
+                     [&](std::string_view key, std::string_view) {
+                       more = members.size() == limit;
+                       auto parts = more ? std::nullopt : store::SplitOrderedKey(key);
+                       if (!parts) return !more;
+                       last = parts->back();
+                       members.emplace_back(std::move(parts->back()));
+                       return true;
+                     }));
+  return more;
+}
+
+// The position is the path to a group and its last member given.
 Result<Page<model::ThingName>> MembersOfSubtree(ConstReader reader, const std::string& group,
                                                 const PageRequest& request) {
-  // Groups go by name, so a page's end is found again whatever came or went in between.
-  FW_ASSIGN(auto groups, Subtree(reader, group));
-  Page<model::ThingName> page;
+  Path position = store::SplitOrderedKey(request.after).value_or(Path());
   std::string last;
-  auto position = store::SplitOrderedKey(request.after);
-  bool resumes = position && position->size() == 2;
-  for (const std::string& name : groups) {
-    if (resumes && name < position->front()) continue;
-    std::string from = OrderedKey({name}), until = PrefixEnd(from);
-    if (resumes && name == position->front()) from = KeyAfter(request.after);
-    FW_TRY(reader.Scan(kGroupMembers, from, until, [&](std::string_view key, std::string_view) {
-      if (page.items.size() == request.limit) {
-        page.next = last;
-        return false;
-      }
-      auto parts = store::SplitOrderedKey(key);
-      if (parts) page.items.emplace_back(std::move(parts->back()));
-      last = key;
-      return true;
-    }));
-    if (!page.next.empty()) break;
+  if (!position.empty()) {
+    last = std::move(position.back());
+    position.pop_back();
   }
-  return page;
+  Path path = PathFrom(group, std::move(position));
+  Page<model::ThingName> page;
+  for (std::size_t looked_at = 0;; ++looked_at) {
+    FW_ASSIGN(bool more, AddMembersOf(reader, path.back(), request.limit, last, page.items));
+    if (more || looked_at == kMaxGroupsLookedAt) {
+      path.push_back(std::move(last));
+      page.next = OrderedKey(path);
+      return page;
+    }
+    last.clear();
+    FW_ASSIGN(more, ToNextGroup(reader, path));
+    if (!more) return page;
+  }
 }
 
 }  // namespace
@@ -233,9 +273,7 @@ Result<Page<GroupName>> ThingGroups::List(const ThingGroupFilter& filter, const 
     if (!filter.parent.empty()) {
       FW_ASSIGN(ThingGroup parent, GetThingGroup(reader, filter.parent));
       if (filter.recursive.value_or(false)) {
-        FW_ASSIGN(auto names, Subtree(reader, filter.parent));
-        names.erase(filter.parent);
-        return PageOfNames(names, filter.name_prefix, request);
+        return PageOfDescendants(reader, filter.parent, filter.name_prefix, request);
       }
     }
     if (!filter.parent.empty() || !filter.recursive.value_or(true)) {

@@ -12,6 +12,51 @@ namespace {
 
 using model::ThingGroupName;
 using model::ThingName;
+
+// A store that counts what is read from it: calls, and the entries that scans hand out.
+class CountingStore final : public store::ControlStore {
+ public:
+  explicit CountingStore(store::ControlStore& store) : store_(store) {}
+  Status Write(std::string_view actor, const WriteBody& body) override { return store_.Write(actor, body); }
+  Status Read(const ReadBody& body) const override {
+    return store_.Read([&](const store::Reader& reader) { return body(Counting(reader, reads)); });
+  }
+  mutable std::size_t reads = 0;
+
+ private:
+  class Counting final : public store::Reader {
+   public:
+    Counting(const store::Reader& reader, std::size_t& reads) : reader_(reader), reads_(reads) {}
+    Result<std::optional<std::string>> Get(const store::Table& table, std::string_view key) const override {
+      ++reads_;
+      return reader_.Get(table, key);
+    }
+    Status Scan(const store::Table& table, std::string_view from, std::string_view until,
+                const store::ScanFn& fn) const override {
+      ++reads_;
+      return reader_.Scan(table, from, until, [&](auto key, auto value) { return ++reads_, fn(key, value); });
+    }
+    Status ScanDown(const store::Table& table, std::string_view from, std::string_view until,
+                    const store::ScanFn& fn) const override {
+      ++reads_;
+      return reader_.ScanDown(table, from, until, [&](auto key, auto value) { return ++reads_, fn(key, value); });
+    }
+    Status History(const store::Table& table, std::string_view key, const store::HistoryFn& fn) const override {
+      return reader_.History(table, key, fn);
+    }
+    Status HistoryUntil(const store::Table& table, Timestamp until,
+                        const std::function<bool(std::string_view, const store::Change&)>& fn) const override {
+      return reader_.HistoryUntil(table, until, fn);
+    }
+
+   private:
+    const store::Reader& reader_;
+    std::size_t& reads_;
+  };
+
+  store::ControlStore& store_;
+};
+
 struct ThingGroupsTest : TestRegistry {
   std::string Names(const ThingGroupFilter& filter, std::size_t limit = 25) {
     std::string text;
@@ -123,6 +168,72 @@ TEST_F(ThingGroupsTest, RecursiveMembersPageExactlyOnce) {
   for (std::size_t limit : {1, 3, 5, 100}) {
     EXPECT_EQ(Members("r", true, limit), "t10 t13 t16 t19 t11 t14 t17 t20 t12 t15 t18 t21 ") << limit;
   }
+}
+
+TEST_F(ThingGroupsTest, RecursivePagesGoOnWhereGroupsCameAndWent) {
+  for (const char* group : {"a", "b", "c"}) {
+    if (group[0] == 'a') MakeGroup("r");
+    MakeGroup(group, "r");
+    for (int i = 1; i <= 3; ++i) MakeGroup(group + std::to_string(i), group);
+  }
+  for (const char* group : {"a1", "a3", "b", "b2", "c3"}) {
+    for (int i = 0; i < 2; ++i) {
+      std::string thing = "in-" + std::string(group) + "-" + std::to_string(i);
+      MakeThing(thing);
+      EXPECT_OK(Join(group, thing));
+    }
+  }
+  PageRequest members{.after = "", .limit = 3}, below{.after = "", .limit = 3};
+  auto things = *registry->thing_groups.ListThings(ThingGroupName("r"), true, members);
+  auto groups = *registry->thing_groups.List({.parent = "r", .recursive = true}, below);
+  EXPECT_EQ(things.items.back().value(), "in-a3-0");
+  EXPECT_EQ(groups.items.back().value(), "a2");
+  // The groups at which the pages ended go, with all around them; others come before and behind.
+  for (const char* group : {"a1", "a2", "a3", "a", "b1"}) {
+    EXPECT_OK(registry->thing_groups.Delete("t", ThingGroupName(group), std::nullopt));
+  }
+  MakeGroup("a0", "r");
+  MakeGroup("b9", "b");
+  members = {.after = things.next, .limit = 100};
+  below = {.after = groups.next, .limit = 100};
+  things = *registry->thing_groups.ListThings(ThingGroupName("r"), true, members);
+  groups = *registry->thing_groups.List({.parent = "r", .recursive = true}, below);
+  std::string left, left_groups;
+  for (const auto& name : things.items) left += name.value() + " ";
+  for (const auto& name : groups.items) left_groups += name.value() + " ";
+  EXPECT_EQ(left, "in-b-0 in-b-1 in-b2-0 in-b2-1 in-c3-0 in-c3-1 ");
+  EXPECT_EQ(left_groups, "a0 b b2 b3 b9 c c1 c2 c3 ");
+}
+
+TEST_F(ThingGroupsTest, ARecursivePageReadsAPageNotTheSubtree) {
+  MakeGroup("r");
+  for (int i = 10; i < 50; ++i) {
+    std::string child = "c" + std::to_string(i);
+    MakeGroup(child, "r");
+    for (int j = 10; j < 60; ++j) MakeGroup(child + "-" + std::to_string(j), child);
+    MakeThing("t" + std::to_string(i));
+    EXPECT_OK(Join(child + "-30", "t" + std::to_string(i)));
+  }
+  CountingStore counting(*control);
+  Registry counted(Context{counting, clock, arns, quotas, hub, enforcement}, ca, keys);
+  PageRequest request{.after = "", .limit = 10};
+  std::size_t groups = 0, things = 0;
+  do {
+    counting.reads = 0;
+    auto page = *counted.thing_groups.List({.parent = "r", .recursive = true}, request);
+    groups += page.items.size();
+    request.after = page.next;
+    EXPECT_LE(counting.reads, 60U);
+  } while (!request.after.empty());
+  do {
+    counting.reads = 0;
+    auto page = *counted.thing_groups.ListThings(ThingGroupName("r"), true, request);
+    things += page.items.size();
+    request.after = page.next;
+    EXPECT_LE(counting.reads, 2'500U);  // it may go through 500 groups, most of them empty
+  } while (!request.after.empty());
+  EXPECT_EQ(groups, 40U * 51U);
+  EXPECT_EQ(things, 40U);
 }
 
 TEST_F(ThingGroupsTest, UpdateCountsVersions) {

@@ -7,9 +7,8 @@ constexpr char kEscape = '\0';
 constexpr char kEscapedNul = '\xff';
 constexpr char kPartEnd = '\x01';
 
-}  // namespace
-
-std::string OrderedKey(std::initializer_list<std::string_view> parts) {
+template <class Parts>
+std::string KeyOf(const Parts& parts) {
   std::string key;
   for (std::string_view part : parts) {
     for (char c : part) {
@@ -21,6 +20,11 @@ std::string OrderedKey(std::initializer_list<std::string_view> parts) {
   }
   return key;
 }
+
+}  // namespace
+
+std::string OrderedKey(std::initializer_list<std::string_view> parts) { return KeyOf(parts); }
+std::string OrderedKey(const std::vector<std::string>& parts) { return KeyOf(parts); }
 
 std::optional<std::vector<std::string>> SplitOrderedKey(std::string_view key) {
   std::vector<std::string> parts;

@@ -12,6 +12,7 @@ namespace fleetward::store {
 /// Each part has its NUL bytes written as 00 FF and ends in 00 01, so OrderedKey({a}) is a prefix of
 /// OrderedKey({a, b}) and of no key with another first part.
 std::string OrderedKey(std::initializer_list<std::string_view> parts);
+std::string OrderedKey(const std::vector<std::string>& parts);
 
 /// The parts again; nothing when the bytes are no ordered key.
 std::optional<std::vector<std::string>> SplitOrderedKey(std::string_view key);
