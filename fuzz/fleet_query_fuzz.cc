@@ -9,7 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fleetward::index;
   static const Collection* const kCollection = [] {
-    auto* c = new Collection("thingName", 1);
+    auto* c = new Collection("thingName");
     c->Put("tv-1", Section::kRegistry, {{"thingTypeName", "Television"}, {"attributes.size", "40"}});
     c->Put("TV-1", Section::kRegistry, {{"attributes.size", "5e1"}, {"attributes.a", "aaaaaaaaaaaaaaaaaaaaaaab"}});
     c->Put("x", Section::kRegistry, {{"description", "in the hall"}});

@@ -74,6 +74,7 @@ struct Collection::Field {
 
 struct Collection::Document {
   const std::string* name = nullptr;         // the key in names_; null: erased
+  std::uint64_t order = 0;
   std::unique_ptr<std::uint32_t[]> terms{};  // their number, then the terms
 };
 

@@ -79,8 +79,8 @@ bool Collection::FoldLess::operator()(FoldedPrefix a, std::string_view b) const 
   return CompareFolded(a.text, b.substr(0, a.text.size())) < 0;
 }
 
-Collection::Collection(std::string name_field, std::uint64_t generation)
-    : name_field_(std::move(name_field)), generation_(generation), live_(std::make_unique<Bitmap>()) {}
+Collection::Collection(std::string name_field)
+    : name_field_(std::move(name_field)), live_(std::make_unique<Bitmap>()) {}
 Collection::~Collection() = default;
 
 // ---- filling ----
@@ -174,13 +174,31 @@ void Collection::SetTerms(std::uint32_t document, std::vector<std::uint32_t> ter
   std::copy(terms.begin(), terms.end(), slot.get() + 1);
 }
 
+void Collection::Place(std::string_view name, std::uint64_t order) {
+  auto known = names_.find(name);
+  if (known != names_.end()) {
+    if (documents_[known->second].order == order) return;
+    Erase(name);
+  }
+  known = names_.emplace(std::string(name), static_cast<std::uint32_t>(documents_.size())).first;
+  Document& document = documents_.emplace_back();
+  document.name = &known->first;
+  document.order = order;
+  live_->Add(known->second);
+}
+
+std::optional<std::uint64_t> Collection::OrderOf(std::string_view name) const {
+  auto known = names_.find(name);
+  if (known == names_.end()) return std::nullopt;
+  return documents_[known->second].order;
+}
+
 void Collection::Put(std::string_view name, Section section, const std::vector<Value>& values) {
   auto known = names_.find(name);
   if (known == names_.end()) {
     if (section != Section::kRegistry) return;
-    known = names_.emplace(std::string(name), static_cast<std::uint32_t>(documents_.size())).first;
-    documents_.emplace_back().name = &known->first;
-    live_->Add(known->second);
+    Place(name, documents_.empty() ? 1 : documents_.back().order + 1);
+    known = names_.find(name);
   }
   std::uint32_t document = known->second;
   std::vector<std::uint32_t> wanted;
@@ -390,26 +408,30 @@ std::vector<Value> Collection::ValuesOf(std::string_view name, Section section) 
 
 Result<SearchPage> Collection::Search(const Query& query, std::string_view after, std::size_t limit) const {
   std::uint32_t from = 0;
+  std::uint64_t order = 0;
+  std::string_view last;
   if (!after.empty()) {
-    std::uint64_t generation = 0;
     const char* end = after.data() + after.size();
-    auto first = std::from_chars(after.data(), end, generation);
-    if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.' ||
-        std::from_chars(first.ptr + 1, end, from).ec != std::errc()) {
+    auto number = std::from_chars(after.data(), end, order);
+    if (number.ec != std::errc() || number.ptr == end || *number.ptr != '.') {
       return Error(Code::kInvalidArgument, "The nextToken is not of this search");
     }
-    if (generation != generation_) {
-      return Error(Code::kInvalidArgument,
-                   "The index was built anew since this nextToken was given: search again");
-    }
+    last = after.substr(static_cast<std::size_t>(number.ptr - after.data()) + 1);
+    auto first = std::partition_point(documents_.begin(), documents_.end(),
+                                      [&](const Document& document) { return document.order < order; });
+    from = static_cast<std::uint32_t>(first - documents_.begin());
   }
   SearchPage page;
-  Evaluate(query).ForEach(from, [&](std::uint32_t document) {
+  std::uint64_t last_order = 0;
+  Evaluate(query).ForEach(from, [&](std::uint32_t number) {
+    const Document& document = documents_[number];
+    if (!last.empty() && document.order == order && std::string_view(*document.name) <= last) return true;
     if (page.names.size() == limit) {
-      page.next = std::to_string(generation_) + "." + std::to_string(document);
+      page.next = std::to_string(last_order) + "." + page.names.back();
       return false;
     }
-    page.names.push_back(*documents_[document].name);
+    page.names.push_back(*document.name);
+    last_order = document.order;
     return true;
   });
   return page;

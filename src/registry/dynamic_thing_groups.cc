@@ -113,8 +113,9 @@ Result<ThingGroup> DynamicThingGroups::Create(std::string_view actor, const NewD
       return Error(Code::kLimitExceeded, "An account may have at most " +
                                              std::to_string(context_.quotas.dynamic_groups) + " dynamic thing groups");
     }
+    FW_ASSIGN(std::uint64_t last, tx.LastChange());
     ThingGroup group{request.name, Id128::Random(), {}, request.description, request.attributes, 1,
-                     context_.clock.Now()};
+                     context_.clock.Now(), last + 1};
     FW_TRY(tx.Put(kThingGroups, name, Encode(group)));
     FW_TRY(tx.Put(kGroupChildren, OrderedKey({"", name}), ""));
     FW_TRY(tx.Put(kDynamicGroups, name, Encode(DynamicQuery{request.query, DynamicGroupStatus::kBuilding})));

@@ -40,8 +40,8 @@ Status FleetIndex::Start(FleetState state) {
   FW_TRY(read);
   std::unique_lock lock(mutex_);
   LoadDynamicGroups();
-  if (thing_indexing_.on) things_ = std::make_unique<Shelf>("thingName", context_.clock.Now());
-  if (group_indexing_.on) groups_ = std::make_unique<Shelf>("thingGroupName", context_.clock.Now());
+  if (thing_indexing_.on) things_ = std::make_unique<Shelf>("thingName");
+  if (group_indexing_.on) groups_ = std::make_unique<Shelf>("thingGroupName");
   things_on_ = thing_indexing_.on;
   build_things_ = thing_indexing_.on;
   build_groups_ = group_indexing_.on;
@@ -107,14 +107,14 @@ Status FleetIndex::Configure(std::string_view actor, const std::optional<ThingIn
                                     things->violations != thing_indexing_.violations);
       thing_indexing_ = *things;
       if (!things->on) things_.reset();
-      if (build_things) things_ = std::make_unique<Shelf>("thingName", context_.clock.Now());
+      if (build_things) things_ = std::make_unique<Shelf>("thingName");
       things_on_ = things->on;
     }
     if (thing_groups) {
       build_groups = thing_groups->on && !groups_;
       group_indexing_ = *thing_groups;
       if (!thing_groups->on) groups_.reset();
-      if (build_groups) groups_ = std::make_unique<Shelf>("thingGroupName", context_.clock.Now());
+      if (build_groups) groups_ = std::make_unique<Shelf>("thingGroupName");
     }
   }
   std::lock_guard lock(work_mutex_);
@@ -150,6 +150,7 @@ void FleetIndex::OnChanges(std::span<const Change> changes) {
         const std::string& name = thing->name.value();
         if (things_->building) {
           things_->changed.insert(name);
+          if (thing->now) things_->told = std::max(things_->told, thing->now->order);
         } else if (thing->now) {
           PutThing(things_->collection, *thing->now);
           if (!thing->before) PutGroups(things_->collection, name);

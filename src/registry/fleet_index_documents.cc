@@ -68,6 +68,7 @@ void FleetIndex::PutThing(Collection& into, const Thing& thing) const {
   if (!thing.type.empty()) values.push_back({"thingTypeName", thing.type});
   if (!thing.billing_group.empty()) values.push_back({"billingGroupName", thing.billing_group});
   for (const auto& [name, value] : thing.attributes) values.push_back({"attributes." + name, value});
+  into.Place(thing.name.value(), thing.order);
   into.Put(thing.name.value(), Section::kRegistry, values);
 }
 
@@ -86,6 +87,7 @@ void FleetIndex::PutThingGroup(Collection& into, const ThingGroup& group) const 
   for (const auto& ancestor : directory_.AncestorsOf(group.name.value())) {
     values.push_back({"parentGroupNames", ancestor.value()});
   }
+  into.Place(group.name.value(), group.order);
   into.Put(group.name.value(), Section::kRegistry, values);
 }
 

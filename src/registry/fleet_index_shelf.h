@@ -16,12 +16,12 @@ namespace fleetward::registry {
 inline constexpr std::string_view kDefenderPrefix = "deviceDefender.";
 
 struct FleetIndex::Shelf {
-  Shelf(std::string_view name_field, Timestamp now)
-      : collection(std::string(name_field), static_cast<std::uint64_t>(ToMillis(now))) {}
+  explicit Shelf(std::string_view name_field) : collection(std::string(name_field)) {}
   index::Collection collection;
   bool building = true;
   // What came while it was building: things and groups to read once more, and the latest word of other sources.
   std::set<std::string> changed;
+  std::uint64_t told = 0;  // the greatest Thing::order among them
   std::map<std::string, ThingConnectivity> connectivity;
   std::vector<std::pair<model::ActiveViolation, bool>> violations;
 };

@@ -72,6 +72,65 @@ TEST_F(FleetIndexTest, IsOffUntilConfigured) {
   EXPECT_EQ(fleet->Configure("test", ThingIndexing{.on = false, .connectivity = true}, {}).error().code(), Code::kInvalidArgument);
 }
 
+TEST_F(FleetIndexTest, PagesGoOnOverARebuild) {
+  SwitchOn();
+  for (int i = 40; i > 0; --i) MakeThing("t-" + std::to_string(i));
+  for (int i = 40; i > 0; --i) MakeGroup("g-" + std::to_string(i));
+  std::vector<std::string> things, groups;
+  std::string next, next_group;
+  bool connectivity = false;
+  do {
+    auto page = fleet->Search(kThingsIndex, "thingName:t-*", next, 7);
+    ASSERT_TRUE(page.ok()) << page.error().ToString();
+    things.insert(things.end(), page->names.begin(), page->names.end());
+    next = page->next;
+    // Deleted and made again it is another thing; made behind all others, it comes last.
+    if (things.size() == 7) {
+      ASSERT_TRUE(registry->things.Delete("test", ThingName("t-20"), {}).ok());
+      MakeThing("t-20");
+    }
+    SwitchOn({.on = true, .connectivity = (connectivity = !connectivity)});
+  } while (!next.empty());
+  do {
+    auto page = fleet->Search(kThingGroupsIndex, "*", next_group, 7);
+    ASSERT_TRUE(page.ok()) << page.error().ToString();
+    groups.insert(groups.end(), page->names.begin(), page->names.end());
+    next_group = page->next;
+    ASSERT_TRUE(fleet->Configure("test", {}, ThingGroupIndexing{}).ok());
+    SwitchOn({.on = true, .connectivity = connectivity});
+  } while (!next_group.empty());
+  std::vector<std::string> expected_things, expected_groups;
+  for (int i = 40; i > 0; --i) expected_groups.push_back("g-" + std::to_string(i));
+  for (int i = 40; i > 0; --i) if (i != 20) expected_things.push_back("t-" + std::to_string(i));
+  expected_things.push_back("t-20");
+  EXPECT_EQ(things, expected_things);
+  EXPECT_EQ(groups, expected_groups);
+}
+
+TEST_F(FleetIndexTest, ThingsMadeDuringARebuildKeepTheirOrder) {
+  SwitchOn();
+  Names made;
+  std::thread maker([&] {
+    for (int i = 0; i < 400; ++i) {
+      std::string name = (i % 2 == 0 ? "z" : "a") + std::to_string(1000 - i);
+      MakeThing(name);
+      made.push_back(name);
+      if (i % 10 != 9) continue;
+      EXPECT_TRUE(registry->things.Delete("test", ThingName(made[i / 2]), {}).ok());
+      MakeThing(made[i / 2]);
+      made.push_back(std::exchange(made[i / 2], ""));
+    }
+  });
+  for (int i = 0; i < 30; ++i) SwitchOn({.on = true, .connectivity = i % 2 == 0});
+  maker.join();
+  std::erase(made, "");
+  auto page = fleet->Search(kThingsIndex, "*", "", 1000);
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->names, made);
+  SwitchOn({.on = true, .connectivity = true});
+  EXPECT_EQ(fleet->Search(kThingsIndex, "*", "", 1000)->names, made);
+}
+
 TEST_F(FleetIndexTest, FollowsTheRegistry) {
   MakeThing("before", {{"site", "north"}});
   MakeGroup("plant");

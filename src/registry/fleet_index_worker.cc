@@ -12,6 +12,32 @@ using index::Section;
 
 constexpr std::size_t kMembersPerWrite = 500;  // a write of this size delays nobody by more than a few milliseconds
 
+/// `fn(row)` for every row of a table.
+template <auto Decode, class Fn>
+Status EachRow(ConstReader reader, const Table& table, Fn&& fn) {
+  Status damaged;
+  FW_TRY(reader.Scan(table, "", "", [&](std::string_view key, std::string_view value) {
+    auto row = Decode(key, value);
+    if (row.ok()) {
+      fn(*row);
+    } else {
+      damaged = row.error();
+    }
+    return damaged.ok();
+  }));
+  return damaged;
+}
+
+/// Places all rows of a table in the order in which they were made, whatever their names.
+template <auto Decode>
+Status PlaceAll(ConstReader reader, const Table& table, Collection& collection) {
+  std::vector<std::pair<std::uint64_t, std::string>> places;
+  FW_TRY(EachRow<Decode>(reader, table, [&](const auto& row) { places.emplace_back(row.order, row.name.value()); }));
+  std::sort(places.begin(), places.end());
+  for (const auto& [order, name] : places) collection.Place(name, order);
+  return {};
+}
+
 }  // namespace
 
 void FleetIndex::LoadDynamicGroups() {
@@ -90,22 +116,15 @@ void FleetIndex::Work() {
 
 Status FleetIndex::BuildThings() {
   ThingIndexing indexing = things();
-  auto fresh = std::make_unique<Shelf>("thingName", context_.clock.Now());
+  auto fresh = std::make_unique<Shelf>("thingName");
   Collection& collection = fresh->collection;
-  Status damaged;
-  FW_TRY(context_.store.Read([&](ConstReader reader) {
-    return reader.Scan(kThings, "", "", [&](std::string_view key, std::string_view value) {
-      auto thing = DecodeThing(key, value);
-      if (!thing.ok()) {
-        damaged = thing.error();
-        return false;
-      }
-      PutThing(collection, *thing);
-      PutGroups(collection, key);
-      return true;
+  FW_TRY(context_.store.Read([&](ConstReader reader) -> Status {
+    FW_TRY(PlaceAll<DecodeThing>(reader, kThings, collection));
+    return EachRow<DecodeThing>(reader, kThings, [&](const Thing& thing) {
+      PutThing(collection, thing);
+      PutGroups(collection, thing.name.value());
     });
   }));
-  FW_TRY(damaged);
   if (indexing.connectivity && state_.each_connectivity) {
     state_.each_connectivity([&](const model::ThingName& thing, const ThingConnectivity& connectivity) {
       collection.Put(thing.value(), Section::kConnectivity, ConnectivityValues(connectivity));
@@ -120,20 +139,10 @@ Status FleetIndex::BuildThings() {
     std::unique_lock lock(mutex_);
     if (!things_ || !things_->building) return {};  // switched off meanwhile
     changed.swap(things_->changed);
+    std::uint64_t told = things_->told;
     last = changed.size() < 100;
     if (!last) lock.unlock();
-    FW_TRY(context_.store.Read([&](ConstReader reader) -> Status {
-      for (const std::string& name : changed) {
-        FW_ASSIGN(auto thing, FindThing(reader, name));
-        if (!thing) {
-          collection.Erase(name);
-          continue;
-        }
-        PutThing(collection, *thing);
-        PutGroups(collection, name);
-      }
-      return {};
-    }));
+    FW_TRY(PutChanged(changed, told, collection));
     if (!last) continue;
     for (const auto& [name, connectivity] : things_->connectivity) {
       collection.Put(name, Section::kConnectivity, ConnectivityValues(connectivity));
@@ -146,23 +155,37 @@ Status FleetIndex::BuildThings() {
   return {};
 }
 
+// A thing that is newer than what was told will be told yet: it gets its place then, behind those told before.
+Status FleetIndex::PutChanged(const std::set<std::string>& changed, std::uint64_t told, Collection& into) const {
+  std::vector<Thing> things;
+  FW_TRY(context_.store.Read([&](ConstReader reader) -> Status {
+    for (const std::string& name : changed) {
+      FW_ASSIGN(auto thing, FindThing(reader, name));
+      if (thing && (thing->order <= told || into.OrderOf(name) == thing->order)) {
+        things.push_back(std::move(*thing));
+      } else {
+        into.Erase(name);
+      }
+    }
+    return {};
+  }));
+  std::sort(things.begin(), things.end(), [](const Thing& a, const Thing& b) { return a.order < b.order; });
+  for (const Thing& thing : things) {
+    PutThing(into, thing);
+    PutGroups(into, thing.name.value());
+  }
+  return {};
+}
+
 Status FleetIndex::BuildThingGroups() {
-  auto fresh = std::make_unique<Shelf>("thingGroupName", context_.clock.Now());
+  auto fresh = std::make_unique<Shelf>("thingGroupName");
   std::unique_lock lock(mutex_);  // groups are few
   if (!groups_) return {};
-  Status damaged;
-  FW_TRY(context_.store.Read([&](ConstReader reader) {
-    return reader.Scan(kThingGroups, "", "", [&](std::string_view key, std::string_view value) {
-      auto group = DecodeThingGroup(key, value);
-      if (!group.ok()) {
-        damaged = group.error();
-        return false;
-      }
-      PutThingGroup(fresh->collection, *group);
-      return true;
-    });
+  FW_TRY(context_.store.Read([&](ConstReader reader) -> Status {
+    FW_TRY(PlaceAll<DecodeThingGroup>(reader, kThingGroups, fresh->collection));
+    return EachRow<DecodeThingGroup>(reader, kThingGroups,
+                                     [&](const ThingGroup& group) { PutThingGroup(fresh->collection, group); });
   }));
-  FW_TRY(damaged);
   fresh->building = false;
   groups_ = std::move(fresh);
   return {};

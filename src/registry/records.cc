@@ -20,6 +20,7 @@ std::string Encode(const Thing& thing) {
   out.Bytes(thing.type);
   out.Bytes(thing.billing_group);
   out.Map(thing.attributes);
+  out.Varint(thing.order);
   return record;
 }
 
@@ -33,6 +34,7 @@ Result<Thing> DecodeThing(std::string_view name, std::string_view record) {
   thing.type = in.Text();
   thing.billing_group = in.Text();
   thing.attributes = in.Map();
+  if (!in.AtEnd()) thing.order = in.Varint();  // of a build that kept no order: before all others, by name
   return in.Finish(std::move(thing), "thing");
 }
 
@@ -72,6 +74,7 @@ std::string Encode(const ThingGroup& group) {
   out.Bytes(group.parent);
   out.Bytes(group.description);
   out.Map(group.attributes);
+  out.Varint(group.order);
   return record;
 }
 
@@ -85,6 +88,7 @@ Result<ThingGroup> DecodeThingGroup(std::string_view name, std::string_view reco
   group.parent = in.Text();
   group.description = in.Text();
   group.attributes = in.Map();
+  if (!in.AtEnd()) group.order = in.Varint();
   return in.Finish(std::move(group), "thing group");
 }
 

@@ -245,8 +245,9 @@ Result<ThingGroup> ThingGroups::Create(std::string_view actor, const NewThingGro
           .WithField("resourceArn", context_.arns.ThingGroup(name));
     }
     FW_TRY(CheckPlace(tx, request.parent, context_.quotas));
+    FW_ASSIGN(std::uint64_t last, tx.LastChange());
     ThingGroup group{request.name, Id128::Random(), request.parent, request.description, request.attributes, 1,
-                     context_.clock.Now()};
+                     context_.clock.Now(), last + 1};
     FW_TRY(tx.Put(kThingGroups, name, Encode(group)));
     FW_TRY(tx.Put(kGroupChildren, OrderedKey({group.parent, name}), ""));
     FW_TRY(PutTags(tx, GroupTarget(name), request.tags, context_.quotas));

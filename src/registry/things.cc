@@ -84,8 +84,9 @@ Result<Thing> Things::Create(std::string_view actor, const NewThing& request) {
       FW_ASSIGN(auto billing_group, tx.Get(kBillingGroups, request.billing_group));
       if (!billing_group) return NotFound("billing group", request.billing_group);
     }
+    FW_ASSIGN(std::uint64_t last, tx.LastChange());
     Thing thing{request.name, Id128::Random(), request.type, request.billing_group, request.attributes, 1,
-                context_.clock.Now()};
+                context_.clock.Now(), last + 1};
     FW_TRY(StoreThing(tx, changes, std::nullopt, thing));
     return thing;
   });

@@ -202,3 +202,23 @@ def test_connectivity_and_violations(make):
     wait_for(lambda: fleet.iot.describe_index(indexName="AWS_Things")["indexStatus"] == "ACTIVE", 20, "the index")
     assert names(fleet.iot, "connectivity.connected:false") == ["talker"]
     assert names(fleet.iot, "NOT connectivity.connected:*") == ["never-seen"]
+
+
+def test_pages_go_on_over_a_restart(make):
+    fw = make()
+    switch_on(fw.iot)
+    made = [f"{'za'[i % 2]}-{i}" for i in range(12)]
+    for thing in made:
+        fw.iot.create_thing(thingName=thing)
+    found, token = [], {}
+    for page_of in (5, 100):
+        page = fw.iot.search_index(queryString="thingName:*-*", maxResults=page_of, **token)
+        found += [document["thingName"] for document in page["things"]]
+        if "nextToken" not in page:
+            break
+        token = {"nextToken": page["nextToken"]}
+        fw.stop()
+        fw.start()
+        wait_for(lambda: fw.iot.describe_index(indexName="AWS_Things")["indexStatus"] == "ACTIVE", 20, "the index")
+        fw.iot.create_thing(thingName="-last")
+    assert found == [*made, "-last"]

@@ -169,6 +169,15 @@ TYPED_TEST_P(ControlStoreSuite, HistoryKeepsTimeActorAndErasure) {
   EXPECT_EQ(changes[2].at, last);
   EXPECT_FALSE(changes[2].value);
   EXPECT_LT(changes[0].sequence, changes[1].sequence);
+  std::uint64_t mine = 0;
+  EXPECT_TRUE(this->store_->Write("eve", [&](Transaction& tx) -> Status {
+    FW_ASSIGN(std::uint64_t known, tx.LastChange());
+    EXPECT_EQ(known, changes[2].sequence);
+    FW_TRY(tx.Put(kKept, "m", ""));
+    FW_ASSIGN(mine, tx.LastChange());
+    return {};
+  }).ok());
+  EXPECT_GT(mine, changes[2].sequence);
   int before = 0;
   (void)this->store_->Read([&](const Reader& reader) {
     return reader.HistoryUntil(kKept, last - Millis(1), [&](auto, const Change&) { return ++before, true; });

@@ -114,6 +114,8 @@ class MemoryTransaction final : public Transaction {
     return {};
   }
 
+  Result<std::uint64_t> LastChange() const override { return account_.sequence; }
+
   void AfterCommit(std::function<void()> fn) override { after_.push_back(std::move(fn)); }
 
   void Rollback() {

@@ -102,6 +102,12 @@ Status SqliteReader::Put(const Table&, std::string_view, std::string_view) {
   return Error(Code::kInternal, "a reader cannot write");
 }
 Status SqliteReader::Erase(const Table&, std::string_view) { return Error(Code::kInternal, "a reader cannot write"); }
+Result<std::uint64_t> SqliteReader::LastChange() const {
+  FW_ASSIGN(Statement statement, connection_.Prepare("SELECT last FROM store_sequence"));
+  FW_ASSIGN(bool row, statement.Step());
+  if (!row) return Error(Code::kCorrupt, "the control store has lost its sequence");
+  return static_cast<std::uint64_t>(statement.Integer(0));
+}
 void SqliteReader::AfterCommit(std::function<void()>) {}
 
 Status SqliteTransaction::Kept(Status status) {

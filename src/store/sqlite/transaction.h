@@ -28,6 +28,7 @@ class SqliteReader : public Transaction {
 
   Status Put(const Table& table, std::string_view key, std::string_view value) override;
   Status Erase(const Table& table, std::string_view key) override;
+  Result<std::uint64_t> LastChange() const override;
   void AfterCommit(std::function<void()> fn) override;
 
  protected:

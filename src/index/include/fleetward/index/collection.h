@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -48,13 +49,17 @@ enum class FieldType : std::uint8_t { kNumber, kString, kBoolean };
 
 class Collection {
  public:
-  /// `name_field` is the field under which documents' names are found. `generation` marks page positions:
-  /// those of another collection are refused.
-  Collection(std::string name_field, std::uint64_t generation);
+  /// `name_field` is the field under which documents' names are found.
+  explicit Collection(std::string name_field);
   ~Collection();
 
-  /// Replaces the document's values of one section; makes the document when the section is kRegistry, else an
-  /// unknown one is left alone. Values with white space are found by each of their words as well.
+  /// Makes a document, or makes it anew when it has another place. Searches answer by `order`, and by name among
+  /// equals: documents are placed in that order. What is numbered alike by another collection has the same pages.
+  void Place(std::string_view name, std::uint64_t order);
+  /// The document's place; nothing for an unknown one.
+  std::optional<std::uint64_t> OrderOf(std::string_view name) const;
+  /// Replaces the document's values of one section. An unknown document is placed last when the section is
+  /// kRegistry, else left alone. Values with white space are found by each of their words as well.
   void Put(std::string_view name, Section section, const std::vector<Value>& values);
   void Erase(std::string_view name);
 
@@ -64,8 +69,7 @@ class Collection {
   std::vector<Value> ValuesOf(std::string_view name, Section section) const;
   bool Matches(const Query& query, std::string_view name) const;
 
-  /// Documents in order of their making. `after` is a page's `next` or empty. Errors: kInvalidArgument
-  /// (`after`).
+  /// Documents by their places. `after` is a page's `next` or empty. Errors: kInvalidArgument (`after`).
   Result<SearchPage> Search(const Query& query, std::string_view after, std::size_t limit) const;
   /// All of them. `fn` must not change the collection.
   void ForEachMatch(const Query& query, const std::function<void(const std::string& name)>& fn) const;
@@ -128,9 +132,8 @@ class Collection {
   void ForEachTerm(const Query& query, std::string_view field, Fn&& fn) const;
 
   const std::string name_field_;
-  const std::uint64_t generation_;
   Dictionary names_;
-  std::vector<Document> documents_;  // a number is never given again
+  std::vector<Document> documents_;  // by place; a number is never given again
   std::unique_ptr<Bitmap> live_;
   std::vector<Term> terms_;
   std::vector<std::uint32_t> free_terms_;

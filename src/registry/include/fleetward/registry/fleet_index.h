@@ -137,6 +137,7 @@ class FleetIndex final : public ChangeListener {
 
   void Work();
   Status BuildThings();
+  Status PutChanged(const std::set<std::string>& changed, std::uint64_t told, index::Collection& into) const;
   Status BuildThingGroups();
   Status RebuildGroup(const model::ThingGroupName& name);
   void Reconcile(const std::set<std::string>& things);

@@ -27,6 +27,7 @@ struct Thing {
   Attributes attributes;
   std::int64_t version = 1;
   Timestamp created{};
+  std::uint64_t order = 0;  // grows from one thing made to the next
 };
 
 struct ThingType {
@@ -46,6 +47,7 @@ struct ThingGroup {
   Attributes attributes;
   std::int64_t version = 1;
   Timestamp created{};
+  std::uint64_t order = 0;  // grows from one group made to the next
 };
 
 /// Values are stored: never change them.

@@ -57,6 +57,8 @@ class Transaction : public Reader {
   virtual Status Put(const Table& table, std::string_view key, std::string_view value) = 0;
   /// Erasing an absent key is no change.
   virtual Status Erase(const Table& table, std::string_view key) = 0;
+  /// The sequence of the store's latest change that history keeps, this transaction's own included.
+  virtual Result<std::uint64_t> LastChange() const = 0;
   /// Runs `fn` once the change is durable, before Write returns: on the writer's thread, in commit order over all
   /// callers. Not run when the body fails or the commit does. `fn` may Read, must not Write, and must be quick.
   virtual void AfterCommit(std::function<void()> fn) = 0;

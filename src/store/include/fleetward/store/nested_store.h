@@ -47,6 +47,7 @@ class NestedStore final : public ControlStore {
     }
     Status Put(const Table& table, std::string_view key, std::string_view value) override;
     Status Erase(const Table& table, std::string_view key) override;
+    Result<std::uint64_t> LastChange() const override { return outer_.LastChange(); }
     void AfterCommit(std::function<void()> fn) override { after_.push_back(std::move(fn)); }
 
     std::size_t size() const { return undo_.size(); }
