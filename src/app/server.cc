@@ -112,8 +112,10 @@ api::DataPlane MakeDataPlane(ingest::Pipeline& pipeline) {
     return api::RetainedSummary{std::move(entry.topic), entry.modified_ms, entry.payload_bytes, entry.qos};
   };
   using Message = std::optional<std::pair<api::RetainedSummary, std::string>>;
-  plane.publish = [&](const std::string& topic, std::string_view payload, int qos, bool retain) {
-    return pipeline.Publish(topic, payload, qos, retain);
+  plane.publish = [&](const std::string& topic, std::string_view payload, int qos, bool retain,
+                      const api::MessageProperties& p) {
+    return pipeline.Publish(topic, payload, qos, retain,
+                            {p.utf8, p.expiry_seconds, p.content_type, p.response_topic, p.correlation_data, p.user});
   };
   plane.retained = [&pipeline, summary](const std::string& topic) -> Result<Message> {
     FW_ASSIGN(auto found, pipeline.Retained(topic));

@@ -61,8 +61,9 @@ mqtt::ClientOptions ControlLink::LinkOptions(const std::string& client_id, const
 Status ControlLink::Open() {
   if (!client_) {
     FW_ASSIGN(std::string secret, Secret());
-    // No device can have such a name.
-    FW_ASSIGN(client_, mqtt::Client::Create(LinkOptions("$fleetward-server", secret), *this));
+    mqtt::ClientOptions options = LinkOptions("$fleetward-server", secret);  // no device can have such a name
+    options.version5 = true;
+    FW_ASSIGN(client_, mqtt::Client::Create(std::move(options), *this));
     client_->StartThread();
   }
   return client_->Connect();
@@ -135,9 +136,10 @@ void ControlLink::FlushAnswers() {
   for (; answers_.size() > kHeldCommands; answers_.pop_front()) answers_lost_.Add(answers_.front().count);
 }
 
-Status ControlLink::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
+Status ControlLink::Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                            const mqtt::Properties& properties) {
   if (!connected()) return Error(Code::kUnavailable, "no broker is connected");
-  auto sent = client_->Publish(topic, payload, qos, retain);
+  auto sent = client_->Publish(topic, payload, qos, retain, properties);
   return sent.ok() ? Status() : Status(std::move(sent).error());
 }
 

@@ -35,8 +35,9 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
 
   void Send(std::string_view topic, std::string_view payload) override;
   void Flush() override;
-  /// A message of the data plane. Errors: kUnavailable.
-  Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
+  /// A message of the data plane. Errors: kUnavailable, kInvalidArgument (the properties).
+  Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                 const mqtt::Properties& properties);
   /// What the broker retains on a topic, or nothing. Waits a second at most. Errors: kUnavailable.
   Result<std::optional<mqtt::Message>> FetchRetained(const std::string& topic);
   /// Ends a client's session at the broker by taking it over with a clean one. Errors: kUnavailable.

@@ -371,8 +371,9 @@ Result<bool> Pipeline::DeleteConnection(const std::string& client_id, bool clean
   return *found;
 }
 
-Status Pipeline::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
-  FW_TRY(impl_->control_->Publish(topic, payload, qos, retain));
+Status Pipeline::Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                         const mqtt::Properties& properties) {
+  FW_TRY(impl_->control_->Publish(topic, payload, qos, retain, properties));
   if (!retain || !impl_->retained_) return {};
   return impl_->retained_->Put({topic, ToMillis(impl_->parts_.clock->Now()), payload.size(), qos});
 }

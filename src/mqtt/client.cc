@@ -1,6 +1,7 @@
 #include "fleetward/mqtt/client.h"
 
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -45,6 +46,36 @@ Error MosquittoError(int rc, std::string_view doing) {
   return Error(code, std::string(doing) + ": " + mosquitto_strerror(rc));
 }
 
+struct FreeList {
+  void operator()(mosquitto_property* list) const { mosquitto_property_free_all(&list); }
+};
+using PropertyList = std::unique_ptr<mosquitto_property, FreeList>;
+
+Result<PropertyList> ListOf(const Properties& properties) {
+  mosquitto_property* list = nullptr;
+  int rc = MOSQ_ERR_SUCCESS;
+  auto text = [&](int identifier, const std::optional<std::string>& value) {
+    if (value && rc == MOSQ_ERR_SUCCESS) rc = mosquitto_property_add_string(&list, identifier, value->c_str());
+  };
+  if (properties.utf8) rc = mosquitto_property_add_byte(&list, MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, *properties.utf8);
+  if (properties.expiry_seconds && rc == MOSQ_ERR_SUCCESS) {
+    rc = mosquitto_property_add_int32(&list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, *properties.expiry_seconds);
+  }
+  text(MQTT_PROP_CONTENT_TYPE, properties.content_type);
+  text(MQTT_PROP_RESPONSE_TOPIC, properties.response_topic);
+  if (const auto& data = properties.correlation_data; data && rc == MOSQ_ERR_SUCCESS) {
+    rc = mosquitto_property_add_binary(&list, MQTT_PROP_CORRELATION_DATA, data->data(),
+                                       static_cast<std::uint16_t>(data->size()));
+  }
+  for (const auto& [name, value] : properties.user) {
+    if (rc != MOSQ_ERR_SUCCESS) break;
+    rc = mosquitto_property_add_string_pair(&list, MQTT_PROP_USER_PROPERTY, name.c_str(), value.c_str());
+  }
+  PropertyList owned(list);
+  if (rc != MOSQ_ERR_SUCCESS) return MosquittoError(rc, "setting the message's MQTT 5 properties");
+  return owned;
+}
+
 }  // namespace
 
 // libmosquitto's calls and its SSL object are guarded by one mutex. Its callbacks, which run inside those calls, only
@@ -60,7 +91,8 @@ class Client::Impl {
   Status Init();
   Status Connect();
   void Disconnect();
-  Result<int> Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
+  Result<int> Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                      const Properties& properties);
   Result<int> Subscribe(const std::string& filter, int qos);
   Status Unsubscribe(const std::string& filter);
   bool connected() const { return connected_.load(); }
@@ -137,6 +169,7 @@ Status Client::Impl::FillHandle() {
   mosquitto_publish_callback_set(handle_, OnPublish);
   mosquitto_subscribe_callback_set(handle_, OnSubscribe);
   mosquitto_int_option(handle_, MOSQ_OPT_TCP_NODELAY, 1);
+  if (options_.version5) mosquitto_int_option(handle_, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
   mosquitto_int_option(handle_, MOSQ_OPT_SEND_MAXIMUM, static_cast<int>(options_.max_inflight));
   if (!options_.username.empty()) {
     int rc = mosquitto_username_pw_set(handle_, options_.username.c_str(),
@@ -259,13 +292,16 @@ void Client::Impl::Disconnect() {
   Wake();
 }
 
-Result<int> Client::Impl::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
+Result<int> Client::Impl::Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                                  const Properties& properties) {
+  FW_ASSIGN(PropertyList list, ListOf(properties));
   int mid = 0;
   int rc;
   {
     std::lock_guard lock(mutex_);
     if (!active_) return Error(Code::kUnavailable, "publishing: not connected");
-    rc = mosquitto_publish(handle_, &mid, topic.c_str(), static_cast<int>(payload.size()), payload.data(), qos, retain);
+    rc = mosquitto_publish_v5(handle_, &mid, topic.c_str(), static_cast<int>(payload.size()), payload.data(), qos,
+                              retain, list.get());
   }
   Wake();
   if (rc != MOSQ_ERR_SUCCESS) return MosquittoError(rc, "publishing to " + topic);
@@ -373,8 +409,9 @@ Result<std::unique_ptr<Client>> Client::Create(ClientOptions options, Handler& h
 
 Status Client::Connect() { return impl_->Connect(); }
 void Client::Disconnect() { impl_->Disconnect(); }
-Result<int> Client::Publish(const std::string& topic, std::string_view payload, int qos, bool retain) {
-  return impl_->Publish(topic, payload, qos, retain);
+Result<int> Client::Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                            const Properties& properties) {
+  return impl_->Publish(topic, payload, qos, retain, properties);
 }
 Result<int> Client::Subscribe(const std::string& filter, int qos) { return impl_->Subscribe(filter, qos); }
 Status Client::Unsubscribe(const std::string& filter) { return impl_->Unsubscribe(filter); }

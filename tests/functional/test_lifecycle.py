@@ -1,4 +1,5 @@
 """Lifecycle events of clients, and the data plane: retained messages, DeleteConnection."""
+import base64
 import json
 import ssl
 import time
@@ -10,6 +11,7 @@ import uuid
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import paho.mqtt.client as mqtt
 import pytest
 from botocore.exceptions import ClientError
 
@@ -213,6 +215,54 @@ def test_retained_messages(fw):
         fails("InvalidRequestException", data.get_retained_message, topic="not/a/+/topic")
         data.publish(topic=f"{me}/c", retain=True, payload=b"")
         fails("ResourceNotFoundException", data.get_retained_message, topic=f"{me}/c")
+
+
+def test_what_the_api_publishes_carries_mqtt_5_properties(fw):
+    """To subscribers of MQTT 5 as properties, to others without; and what is no property is refused by its name."""
+    me, data = name(), fw.client("iot-data")
+    certificate, got = fw.thing(me), []
+    with Device(fw, certificate, me, protocol=mqtt.MQTTv5) as device, Device(fw, certificate, name()) as old:
+        keep = device.client.on_message
+        device.client.on_message = lambda *each: (got.append(each[2]), keep(*each))
+        for each in (device, old):
+            assert each.subscribe(f"{me}/#") < 0x80
+        user = [{"deviceName": "alpha"}, {"deviceCnt": "45"}, {"deviceName": "ω"}]
+        full = {"contentType": "text/plain; charset=ü", "responseTopic": f"{me}/answers", "payloadFormatIndicator": "UTF8_DATA",
+                "correlationData": base64.b64encode(b"\0\xff id").decode(), "messageExpiry": 3600}
+        data.publish(topic=f"{me}/a", qos=1, payload=b"hello", userProperties=user, **full)
+        data.publish(topic=f"{me}/b", qos=0, payload=b"text", userProperties=json.dumps(user[:1]))
+        data.publish(topic=f"{me}/c", qos=1, payload=b"plain")
+        wait_for(lambda: len(got) == 3 and len(old.received()) == 3, 10, "three messages")
+        by_topic = {message.topic: message for message in got}
+        first = by_topic[f"{me}/a"].properties
+        assert by_topic[f"{me}/a"].payload == b"hello" and by_topic[f"{me}/a"].qos == 1
+        assert first.ContentType == full["contentType"] and first.ResponseTopic == full["responseTopic"]
+        assert first.PayloadFormatIndicator == 1 and first.CorrelationData == b"\0\xff id"
+        assert 3590 < first.MessageExpiryInterval <= 3600
+        assert first.UserProperty == [("deviceName", "alpha"), ("deviceCnt", "45"), ("deviceName", "ω")]
+        assert by_topic[f"{me}/b"].properties.UserProperty == [("deviceName", "alpha")]
+        assert not by_topic[f"{me}/c"].properties.json()
+        for member, value in (
+                ("responseTopic", "a/+"), ("responseTopic", ""), ("correlationData", "not base64!"), ("messageExpiry", 0),
+                ("messageExpiry", 604_801), ("contentType", "x" * 1025), ("userProperties", {"no": "array"}),
+                ("userProperties", ["no object"]), ("userProperties", [{"number": 1}]), ("userProperties", "no JSON"),
+                ("userProperties", [{"a": "x" * 8192}]), ("payloadFormatIndicator", "OTHER")):
+            # What is checked before a handler is named as it is on the wire.
+            with pytest.raises(ClientError, match=f"InvalidRequestException.*({member}|payload-format-indicator)"):
+                data.publish(topic=f"{me}/a", payload=b"no", **{member: value})
+        never(lambda: len(got) > 3, 0.5, "nothing of what was refused")
+
+
+def test_a_message_of_the_api_expires_for_who_comes_too_late(fw):
+    me, data = name(), fw.client("iot-data")
+    certificate = fw.thing(me)
+    with Device(fw, certificate, me, clean=False) as device:
+        assert device.subscribe(f"{me}/#") == 1
+    data.publish(topic=f"{me}/a", qos=1, payload=b"gone", messageExpiry=1)
+    data.publish(topic=f"{me}/a", qos=1, payload=b"stays", messageExpiry=600)
+    time.sleep(2.1)
+    with Device(fw, certificate, me, clean=False) as device:
+        assert [payload for _, payload in device.wait_message(f"{me}/a")] == [b"stays"]
 
 
 def listed(data, prefix):

@@ -4,6 +4,7 @@
 #include "fleetward/api/handlers/iot_data.h"
 #include "fleetward/api/iot_data/messages.h"
 #include "fleetward/policy/topic.h"
+#include "properties.h"
 
 namespace fleetward::api {
 namespace {
@@ -66,8 +67,9 @@ void RegisterIotDataHandlers(Router& router, DataPlane given) {
   router.Handle<iot_data::Publish>(
       [plane](const CallContext&, const iot_data::PublishRequest& request) -> Result<Empty> {
         FW_TRY(CheckPublish(request));
+        FW_ASSIGN(MessageProperties properties, PropertiesOf(request));
         FW_TRY(plane->publish(request.topic, request.payload.value_or(""), request.qos.value_or(0),
-                              request.retain.value_or(false)));
+                              request.retain.value_or(false), properties));
         return Empty{};
       });
   router.Handle<iot_data::GetRetainedMessage>([plane](auto&, auto& request) { return GetRetained(*plane, request); });

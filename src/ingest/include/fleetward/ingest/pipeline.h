@@ -20,6 +20,7 @@
 #include "fleetward/ingest/record.h"
 #include "fleetward/ingest/thing_observer.h"
 #include "fleetward/ingest/thing_report.h"
+#include "fleetward/mqtt/client.h"
 #include "fleetward/notify/topics.h"
 #include "fleetward/registry/certificates.h"
 #include "fleetward/registry/directory.h"
@@ -100,8 +101,9 @@ class Pipeline final : public registry::EnforcementBarrier {
   /// By topic, after `after`; one more than `limit` when there are more.
   Result<std::vector<RetainedSummary>> ListRetained(const std::string& after, std::size_t limit) const;
 
-  /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable.
-  Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain);
+  /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable, kInvalidArgument (properties).
+  Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
+                 const mqtt::Properties& properties = {});
 
   /// How far the models of ML behaviors are, as of the last bucket's end.
   std::vector<detect::TrainingSummary> TrainingSummaries() const;

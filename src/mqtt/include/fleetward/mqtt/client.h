@@ -1,12 +1,15 @@
-// An MQTT 3.1.1 client over libmosquitto: TCP with mutual TLS, or a Unix socket. Used by the agent and by the
+// An MQTT client, 3.1.1 or 5, over libmosquitto: TCP with mutual TLS, or a Unix socket. Used by the agent and by the
 // server's control connection to the broker. When to connect again is the caller's decision.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "fleetward/base/result.h"
 
@@ -31,6 +34,17 @@ struct ClientOptions {
   std::string password;         // never logged
   TlsFiles tls;
   unsigned max_inflight = 20;   // QoS 1 publishes on the wire; more wait in memory
+  bool version5 = false;        // MQTT 5, else 3.1.1
+};
+
+/// What MQTT 5 lets a message carry beside its payload.
+struct Properties {
+  std::optional<bool> utf8;  // the payload format indicator
+  std::optional<std::uint32_t> expiry_seconds;
+  std::optional<std::string> content_type;
+  std::optional<std::string> response_topic;
+  std::optional<std::string> correlation_data;  // any bytes
+  std::vector<std::pair<std::string, std::string>> user;
 };
 
 struct Message {
@@ -73,8 +87,10 @@ class Client {
   /// Sends DISCONNECT, so that a will is not published. OnDisconnect follows.
   void Disconnect();
 
-  /// Returns the packet id that OnPublished will carry. Errors: kUnavailable (not connected), kInvalidArgument.
-  Result<int> Publish(const std::string& topic, std::string_view payload, int qos, bool retain = false);
+  /// Returns the packet id that OnPublished will carry. Properties need version5. Errors: kUnavailable (not connected),
+  /// kInvalidArgument.
+  Result<int> Publish(const std::string& topic, std::string_view payload, int qos, bool retain = false,
+                      const Properties& properties = {});
   Result<int> Subscribe(const std::string& filter, int qos);
   Status Unsubscribe(const std::string& filter);
 

@@ -22,9 +22,20 @@ struct RetainedSummary {
   int qos = 0;
 };
 
+/// What a message carries beside its payload, for subscribers that speak MQTT 5.
+struct MessageProperties {
+  std::optional<bool> utf8;
+  std::optional<std::uint32_t> expiry_seconds;
+  std::optional<std::string> content_type, response_topic;
+  std::optional<std::string> correlation_data;  // any bytes
+  std::vector<std::pair<std::string, std::string>> user;
+};
+
 /// What the handlers ask of the broker's side. Errors of all: kUnavailable.
 struct DataPlane {
-  std::function<Status(const std::string& topic, std::string_view payload, int qos, bool retain)> publish;
+  std::function<Status(const std::string& topic, std::string_view payload, int qos, bool retain,
+                       const MessageProperties& properties)>
+      publish;
   /// Summary and payload; nothing when nothing is retained there.
   std::function<Result<std::optional<std::pair<RetainedSummary, std::string>>>(const std::string& topic)> retained;
   /// By topic, after `after`; one more than `limit` when there are more.
