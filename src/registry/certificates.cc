@@ -27,6 +27,10 @@ Error AlreadyRegistered(const model::Arns& arns, const std::string& id) {
       .WithField("resourceArn", arns.Certificate(id));
 }
 
+Error CaNotActive(const std::string& id) {
+  return Error(Code::kCertificateState, "The CA certificate that signed the certificate is not ACTIVE. Id: " + id);
+}
+
 CertificateStatus StatusOf(bool active) { return active ? CertificateStatus::kActive : CertificateStatus::kInactive; }
 
 Status CheckRegistrationStatus(CertificateStatus status) {
@@ -42,8 +46,8 @@ Error AsInvalid(const Error& error) { return Error(Code::kInvalidArgument, error
 
 }  // namespace
 
-Result<Certificate> Certificates::Store(std::string_view actor, const crypto::Certificate& x509,
-                                        CertificateStatus status, CertificateMode mode, const std::string& ca_id) {
+ReadyCertificate Certificates::Ready(const crypto::Certificate& x509, CertificateStatus status, CertificateMode mode,
+                                     const std::string& ca_id) const {
   Timestamp now = context_.clock.Now();
   Certificate certificate;
   certificate.id = model::CertificateId(x509.id());
@@ -57,45 +61,64 @@ Result<Certificate> Certificates::Store(std::string_view actor, const crypto::Ce
   certificate.not_after = x509.not_after();
   certificate.serial = x509.SerialHex();
   certificate.policy_facts = policy::EncodeCertificateAttributes(CertificateFacts(x509));
-  auto stored = Apply<Certificate>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<Certificate> {
+  return {std::move(certificate), x509.Pem()};
+}
+
+Result<Certificate> Certificates::Store(std::string_view actor, const Certificate& certificate) {
+  return Apply<Certificate>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<Certificate> {
     const std::string& id = certificate.id.value();
+    const std::string& ca_id = certificate.ca_id;
     FW_ASSIGN(auto present, tx.Get(kCertificates, id));
     if (present) return AlreadyRegistered(context_.arns, id);
+    if (!ca_id.empty()) {
+      FW_ASSIGN(auto ca, FindCaCertificate(tx, ca_id));
+      if (!ca || !ca->active) return CaNotActive(ca_id);
+    }
     FW_TRY(tx.Put(kCertificates, id, Encode(certificate)));
     FW_TRY(tx.Put(kCertificateBodies, id, certificate.der));
     FW_TRY(tx.Put(kCertificatesByTime, TimeKey(certificate), ""));
     if (!ca_id.empty()) FW_TRY(tx.Put(kCertificatesByCa, OrderedKey({ca_id, TimeKey(certificate)}), ""));
-    changes.Add(CertificateChanged{certificate.id, std::nullopt, status});
+    changes.Add(CertificateChanged{certificate.id, std::nullopt, certificate.status});
     return certificate;
   });
-  return stored;
 }
 
 Result<IssuedCertificate> Certificates::CreateKeysAndCertificate(std::string_view actor, bool active) {
   FW_ASSIGN(crypto::PrivateKey key, keys_.TakeRsa2048());
   FW_ASSIGN(crypto::Certificate x509, ca_.IssueDevice(key, context_.clock.Now()));
-  FW_ASSIGN(Certificate stored, Store(actor, x509, StatusOf(active), CertificateMode::kDefault));
-  return IssuedCertificate{std::move(stored), x509.Pem(), key.PublicPem(), key.PrivatePem()};
+  ReadyCertificate ready = Ready(x509, StatusOf(active), CertificateMode::kDefault);
+  FW_ASSIGN(Certificate stored, Store(actor, ready.certificate));
+  return IssuedCertificate{std::move(stored), std::move(ready.pem), key.PublicPem(), key.PrivatePem()};
 }
 
-Result<IssuedCertificate> Certificates::CreateFromCsr(std::string_view actor, std::string_view csr_pem, bool active) {
+Result<ReadyCertificate> Certificates::FromCsr(std::string_view csr_pem, bool active) const {
   auto request = crypto::CertificateRequest::FromPem(csr_pem);
   if (!request.ok()) return AsInvalid(request.error());
   FW_ASSIGN(crypto::Certificate x509, ca_.IssueDevice(*request, context_.clock.Now()));
-  FW_ASSIGN(Certificate stored, Store(actor, x509, StatusOf(active), CertificateMode::kDefault));
-  return IssuedCertificate{std::move(stored), x509.Pem(), {}, {}};
+  return Ready(x509, StatusOf(active), CertificateMode::kDefault);
+}
+
+Result<IssuedCertificate> Certificates::CreateFromCsr(std::string_view actor, std::string_view csr_pem, bool active) {
+  FW_ASSIGN(ReadyCertificate ready, FromCsr(csr_pem, active));
+  FW_ASSIGN(Certificate stored, Store(actor, ready.certificate));
+  return IssuedCertificate{std::move(stored), std::move(ready.pem), {}, {}};
+}
+
+Result<ReadyCertificate> Certificates::WithoutCa(std::string_view pem, CertificateStatus status) const {
+  FW_TRY(CheckRegistrationStatus(status));
+  FW_ASSIGN(crypto::Certificate x509, crypto::Certificate::FromPem(pem));
+  FW_TRY(CheckForeignCertificate(x509, context_.clock.Now(), "certificate"));
+  return Ready(x509, status, CertificateMode::kSniOnly);
 }
 
 Result<Certificate> Certificates::RegisterWithoutCa(std::string_view actor, std::string_view pem,
                                                     CertificateStatus status) {
-  FW_TRY(CheckRegistrationStatus(status));
-  FW_ASSIGN(crypto::Certificate x509, crypto::Certificate::FromPem(pem));
-  FW_TRY(CheckForeignCertificate(x509, context_.clock.Now(), "certificate"));
-  return Store(actor, x509, status, CertificateMode::kSniOnly);
+  FW_ASSIGN(ReadyCertificate ready, WithoutCa(pem, status));
+  return Store(actor, ready.certificate);
 }
 
-Result<Certificate> Certificates::RegisterWithCa(std::string_view actor, std::string_view pem,
-                                                 const std::optional<std::string>& ca_pem, CertificateStatus status) {
+Result<ReadyCertificate> Certificates::WithCa(std::string_view pem, const std::optional<std::string>& ca_pem,
+                                              CertificateStatus status) const {
   FW_TRY(CheckRegistrationStatus(status));
   FW_ASSIGN(crypto::Certificate x509, crypto::Certificate::FromPem(pem));
   FW_TRY(CheckForeignCertificate(x509, context_.clock.Now(), "certificate"));
@@ -117,10 +140,14 @@ Result<Certificate> Certificates::RegisterWithCa(std::string_view actor, std::st
                                              "caCertificatePem must say which one is meant");
   }
   const CaCertificate& ca = signers.front();
-  if (!ca.active) {
-    return Error(Code::kCertificateState, "The CA certificate that signed the certificate is not ACTIVE. Id: " + ca.id);
-  }
-  return Store(actor, x509, status, ca.mode, ca.id);
+  if (!ca.active) return CaNotActive(ca.id);
+  return Ready(x509, status, ca.mode, ca.id);
+}
+
+Result<Certificate> Certificates::RegisterWithCa(std::string_view actor, std::string_view pem,
+                                                 const std::optional<std::string>& ca_pem, CertificateStatus status) {
+  FW_ASSIGN(ReadyCertificate ready, WithCa(pem, ca_pem, status));
+  return Store(actor, ready.certificate);
 }
 
 Result<std::optional<Certificate>> Certificates::RegisterJustInTime(std::string_view der) {
@@ -138,7 +165,8 @@ Result<std::optional<Certificate>> Certificates::RegisterJustInTime(std::string_
   std::erase_if(signers, [](const CaCertificate& ca) { return !ca.active || !ca.auto_registration; });
   if (signers.empty()) return std::optional<Certificate>();
   const CaCertificate& ca = signers.front();
-  FW_ASSIGN(Certificate stored, Store("auto-registration", x509, CertificateStatus::kPendingActivation, ca.mode, ca.id));
+  ReadyCertificate ready = Ready(x509, CertificateStatus::kPendingActivation, ca.mode, ca.id);
+  FW_ASSIGN(Certificate stored, Store("auto-registration", ready.certificate));
   context_.enforcement.Settle();
   return std::optional<Certificate>(std::move(stored));
 }

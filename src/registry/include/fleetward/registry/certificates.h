@@ -21,6 +21,12 @@ struct IssuedCertificate {
   std::string private_key_pem;  // the secret, given out once and kept nowhere
 };
 
+/// A certificate that is yet to be stored: all work on keys and signatures is done.
+struct ReadyCertificate {
+  Certificate certificate;
+  std::string pem;
+};
+
 class Certificates {
  public:
   Certificates(const Context& context, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys)
@@ -44,6 +50,14 @@ class Certificates {
   /// Errors: kCertificateInvalid.
   Result<std::optional<Certificate>> RegisterJustInTime(std::string_view der);
 
+  // The same calls in two steps, for many certificates in one transaction: each of these works outside of it, Store inside.
+  Result<ReadyCertificate> FromCsr(std::string_view csr_pem, bool active) const;
+  Result<ReadyCertificate> WithoutCa(std::string_view pem, CertificateStatus status) const;
+  Result<ReadyCertificate> WithCa(std::string_view pem, const std::optional<std::string>& ca_pem,
+                                  CertificateStatus status) const;
+  /// Errors: kAlreadyExists, kCertificateState (its CA is not active any more).
+  Result<Certificate> Store(std::string_view actor, const Certificate& certificate);
+
   Result<Certificate> Describe(const model::CertificateId& id) const;
   /// By time of creation; may be descending.
   Result<Page<Certificate>> List(const PageRequest& page) const;
@@ -55,8 +69,8 @@ class Certificates {
   Status Delete(std::string_view actor, const model::CertificateId& id, bool force);
 
  private:
-  Result<Certificate> Store(std::string_view actor, const crypto::Certificate& certificate,
-                            CertificateStatus status, CertificateMode mode, const std::string& ca_id = {});
+  ReadyCertificate Ready(const crypto::Certificate& x509, CertificateStatus status, CertificateMode mode,
+                         const std::string& ca_id = {}) const;
 
   const Context& context_;
   const crypto::CertificateAuthority& ca_;
