@@ -86,3 +86,47 @@ def test_the_switch_outlives_a_restart(make):
         assert lamp.subscribe("$aws/events/thing/lamp/updated") == 1
         fw.iot.update_thing(thingName="lamp", attributePayload={"attributes": {"n": "1"}})
         assert wait_event(lamp, "thing/lamp/updated")["attributes"] == {"n": "1"}
+
+
+def test_an_operators_client_sees_them_all_and_one_with_a_part_sees_that_part(fw):
+    """Programs that watch the registry: a certificate whose policy names fleetward:ReadEvents, for all or for some."""
+    def watcher(name, resource):
+        fw.policy(name, ("Allow", ["iot:Connect", "iot:Subscribe", "iot:Receive"], "*"),
+                  ("Allow", "fleetward:ReadEvents", "topic/$aws/events/" + resource))
+        certificate = fw.certificate()
+        fw.iot.attach_policy(policyName=name, target=certificate.arn)
+        return Device(fw, certificate, name)
+
+    switch(fw, True, "THING", "THING_GROUP", "THING_TYPE", "THING_GROUP_MEMBERSHIP", "THING_GROUP_HIERARCHY",
+           "THING_TYPE_ASSOCIATION")
+    with watcher("watches-all", "*") as everything, watcher("watches-groups", "thingGroup/*") as groups:
+        assert everything.subscribe("$aws/events/#") == 1
+        assert groups.subscribe("$aws/events/thingGroup/+/created") == 1
+        with watcher("watches-groups-2", "thingGroup/*") as curious, pytest.raises(Refused):
+            curious.subscribe("$aws/events/thingType/#")
+        fw.iot.create_thing_type(thingTypeName="pump", thingTypeProperties={"thingTypeDescription": "moves water"})
+        fw.iot.create_thing_group(thingGroupName="site")
+        fw.iot.create_thing_group(thingGroupName="well", parentGroupName="site")
+        fw.iot.create_thing(thingName="pump-1", thingTypeName="pump")
+        fw.iot.add_thing_to_thing_group(thingGroupName="well", thingName="pump-1")
+        fw.iot.update_thing_group(thingGroupName="well", thingGroupProperties={"thingGroupDescription": "deep"})
+        fw.iot.delete_thing(thingName="pump-1")
+        fw.iot.delete_thing_group(thingGroupName="well")
+        fw.iot.deprecate_thing_type(thingTypeName="pump")
+        expected = ["thingType/pump/created", "thingGroup/site/created", "thingGroup/well/created",
+                    "thingGroupHierarchy/thingGroup/site/childThingGroup/well/added", "thing/pump-1/created",
+                    "thingTypeAssociation/thing/pump-1/thingType/pump/added",
+                    "thingGroupMembership/thingGroup/well/thing/pump-1/added", "thingGroup/well/updated",
+                    "thingGroupMembership/thingGroup/well/thing/pump-1/removed", "thing/pump-1/deleted",
+                    "thingTypeAssociation/thing/pump-1/thingType/pump/removed", "thingGroup/well/deleted",
+                    "thingGroupHierarchy/thingGroup/site/childThingGroup/well/removed", "thingType/pump/updated"]
+
+        def about_the_registry():  # the watchers' own connections are events as well
+            return [topic for topic, _ in events(everything) if not topic.startswith(("presence/", "subscriptions/"))]
+        wait_for(lambda: len(about_the_registry()) >= len(expected), 10, f"all of them, not {about_the_registry()}")
+        assert about_the_registry() == expected
+        deep = wait_event(everything, "thingGroup/well/updated")
+        assert deep["description"] == "deep" and deep["parentGroupName"] == "site"
+        assert deep["rootToParentThingGroups"][0]["groupArn"] == fw.arn("thinggroup", "site")
+        assert wait_event(everything, "thingType/pump/updated")["isDeprecated"] is True
+        assert [topic for topic, _ in events(groups)] == ["thingGroup/site/created", "thingGroup/well/created"]
