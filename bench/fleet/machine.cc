@@ -125,11 +125,16 @@ void Machine::Emit(const ingest::Record& record) {
 }
 
 void Machine::Convert(std::string_view frames) {
+  std::vector<report::RawFrame> taken;
   for (;;) {
     auto frame = report::TakeFrame(frames);
     if (!frame.ok()) Check(frame.error(), "taking a frame");
-    if (!*frame) return;
-    auto news = converter->Convert(**frame, [this](const ingest::Record& record) { Emit(record); });
+    if (!*frame) break;
+    taken.push_back(**frame);
+  }
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    if (i % ingest::FrameConverter::kAnnounced == 0) converter->Announce(std::span(taken).subspan(i));
+    auto news = converter->Convert(taken[i], [this](const ingest::Record& record) { Emit(record); });
     if (!news.ok()) Check(news.error(), "converting a frame");
   }
 }

@@ -20,6 +20,7 @@ void Engine::RemoveCustomMetric(const model::CustomMetricName& name, Timestamp t
 void Engine::SetThing(const ThingConfig& config, Timestamp time) { impl_->SetThing(config, time); }
 void Engine::RemoveThing(const model::EntityId& entity, Timestamp time) { impl_->RemoveThing(entity, time); }
 
+void Engine::Prefetch(const model::EntityId& entity, Ahead ahead) const { impl_->Prefetch(entity, ahead); }
 void Engine::OnReport(const ReportEvent& event) { impl_->OnReport(event); }
 void Engine::OnCounts(const CountsEvent& event) { impl_->OnCounts(event); }
 void Engine::OnConnection(const ConnectionEvent& event) { impl_->OnConnection(event); }

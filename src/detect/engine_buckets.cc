@@ -90,7 +90,7 @@ void Engine::Impl::OnCounts(const CountsEvent& event) {
   if (slab.boundary_ms == kUnset) slab.boundary_ms = FloorBucket(bucket) + BucketMs();
   if (bucket >= slab.boundary_ms) {
     slab.pending[FloorBucket(bucket)].push_back(Own(event));
-    slab.changed = true;
+    MarkChanged(slab);
   } else if (bucket < slab.boundary_ms - BucketMs()) {
     ++stats_.late_values;
   } else {
@@ -101,7 +101,7 @@ void Engine::Impl::OnCounts(const CountsEvent& event) {
 void Engine::Impl::AddCounts(const CountsEvent& event, std::int64_t boundary_ms) {
   Thing* thing = FindOrCreate(event.thing);
   if (!thing) return;
-  SlabFor(*thing).changed = true;
+  MarkChanged(*thing);
   std::int64_t time_ms = std::clamp(ToMillis(event.time), boundary_ms - BucketMs(), boundary_ms - 1);
   bool seen = event.connected || Any(event.deltas);
   if (seen) thing->last_active_s = static_cast<std::uint32_t>(time_ms / 1000);
@@ -199,7 +199,7 @@ void Engine::Impl::AddToSources(Thing& thing, const PlanWindow& window, const Co
 void Engine::Impl::OnConnection(const ConnectionEvent& event) {
   Thing* thing = FindOrCreate(event.thing);
   if (!thing) return;
-  SlabFor(*thing).changed = true;
+  MarkChanged(*thing);
   std::int64_t time_ms = ToMillis(event.time);
   bool was_connected = thing->connections > 0;
   thing->connections = static_cast<std::uint16_t>(std::min<std::uint32_t>(event.open_connections, 65535));
@@ -217,7 +217,7 @@ void Engine::Impl::OnAllDisconnected(Timestamp time) {
       if (thing->connections == 0) continue;
       thing->connections = 0;
       thing->offline_since_ms = ToMillis(time);
-      slab.changed = true;
+      MarkChanged(slab);
     }
   }
 }
@@ -300,14 +300,11 @@ void Engine::Impl::OnWatermark(Timestamp time) {
 }
 
 void Engine::Impl::CloseBucket(Slab& slab) {
-  if (!slab.things.empty()) slab.changed = true;
+  if (!slab.things.empty()) MarkChanged(slab);
   // From the last to the first, so that a thing may be dropped on the way: its place is taken by one that is done.
   for (std::size_t i = slab.things.size(); i-- > 0;) {
     // The blocks lie anywhere; fetching ahead hides most of the wait.
-    if (i >= 2) {
-      const char* next = reinterpret_cast<const char*>(slab.things[i - 2]);
-      for (std::size_t line = 0; line < 8; ++line) __builtin_prefetch(next + line * 64);
-    }
+    if (i >= 2) PrefetchThing(slab.things[i - 2]);
     Thing& thing = *slab.things[i];
     CloseThing(thing, slab.boundary_ms);
     if (!thing.cohort->registered && IsForgotten(thing, slab.boundary_ms)) Discard(&thing);
@@ -412,7 +409,7 @@ bool Engine::Impl::IsForgotten(const Thing& thing, std::int64_t boundary_ms) con
 
 /// Time passed that nobody watched, or the clock stepped: open buckets are given up.
 void Engine::Impl::BreakWindows(Slab& slab) {
-  if (!slab.things.empty()) slab.changed = true;
+  if (!slab.things.empty()) MarkChanged(slab);
   for (Thing* thing : slab.things) {
     for (const PlanStatistic& statistic : thing->plan().statistics) thing->At(statistic).flags &= ~StatisticState::kGiven;
     for (const PlanWindow& window : thing->plan().buckets) {

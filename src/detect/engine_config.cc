@@ -101,7 +101,7 @@ std::vector<std::int64_t> NextDefinitionVersions(const model::SecurityProfile& b
 }
 
 Engine::Impl::Impl(const Options& options, DecisionSink& sink)
-    : options_(Checked(options)), sink_(sink), storms_(options_, sink), slabs_(options_.slab_count) {}
+    : options_(Checked(options)), sink_(sink), storms_(options_, sink), slabs_(options_.slab_count), changed_(options_.slab_count) {}
 
 Engine::Impl::~Impl() {
   for (Slab& slab : slabs_) {
@@ -155,7 +155,7 @@ void Engine::Impl::SetThing(const ThingConfig& config, Timestamp time) {
     LeavePopulations(*thing, left);
     Release(before);
   }
-  SlabFor(*thing).changed = true;
+  MarkChanged(*thing);
 }
 
 void Engine::Impl::RemoveThing(const model::EntityId& entity, Timestamp time) {
@@ -185,7 +185,7 @@ Thing* Engine::Impl::Create(const model::EntityId& entity, std::string_view name
   Slab& slab = SlabFor(*thing);
   thing->index = static_cast<std::uint32_t>(slab.things.size());
   slab.things.push_back(thing);
-  slab.changed = true;
+  MarkChanged(slab);
   table_.Insert(thing);
   ++cohort->things;
   if (!cohort->registered) ++unregistered_;
@@ -195,7 +195,7 @@ Thing* Engine::Impl::Create(const model::EntityId& entity, std::string_view name
 
 void Engine::Impl::Discard(Thing* thing) {
   Slab& slab = SlabFor(*thing);
-  slab.changed = true;
+  MarkChanged(slab);
   slab.things[thing->index] = slab.things.back();
   slab.things[thing->index]->index = thing->index;
   slab.things.pop_back();
@@ -263,10 +263,10 @@ void Engine::Impl::Replan(Timestamp time) {
       if (const Migration* migration = slab.things[i]->cohort->migration.get()) {
         Thing* moved = Migrate(slab.things[i], *migration, time);
         LeavePopulations(*moved, moved->cohort->left);
-        slab.changed = true;
+        MarkChanged(slab);
       } else if (!slab.things[i]->cohort->left.empty()) {
         LeavePopulations(*slab.things[i], slab.things[i]->cohort->left);
-        slab.changed = true;
+        MarkChanged(slab);
       }
     }
   }

@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "alarm/storm.h"
+#include "fleetward/base/id_table.h"
 #include "fleetward/detect/engine.h"
 #include "plan/plan.h"
 #include "state/thing.h"
-#include "state/thing_table.h"
 
 namespace fleetward::detect {
 
@@ -49,7 +49,6 @@ using Sources = std::map<SourceKey, std::vector<model::IpAddress>>;
 struct Slab {
   std::vector<Thing*> things;
   std::int64_t boundary_ms = kUnset;   // end of the open bucket
-  bool changed = false;
   std::map<std::int64_t, std::vector<PendingCounts>> pending;  // by start of bucket
   Sources sources;
 };
@@ -102,6 +101,7 @@ class Engine::Impl {
 
   // engine_reports.cc
   void OnReport(const ReportEvent& event);
+  void Prefetch(const model::EntityId& entity, Ahead ahead) const;
 
   // engine_buckets.cc
   void OnCounts(const CountsEvent& event);
@@ -188,6 +188,8 @@ class Engine::Impl {
   std::int64_t BucketMs() const { return std::int64_t{options_.bucket_seconds} * 1000; }
   std::int64_t FloorBucket(std::int64_t ms) const;
   Slab& SlabFor(const Thing& thing) { return slabs_[thing.slab]; }
+  void MarkChanged(const Thing& thing) { changed_[thing.slab] = 1; }
+  void MarkChanged(const Slab& slab) { changed_[static_cast<std::size_t>(&slab - slabs_.data())] = 1; }
 
   // engine_statistics.cc
   Population& PopulationOf(const Thing& thing, std::uint16_t index) const;
@@ -238,8 +240,9 @@ class Engine::Impl {
   std::map<std::vector<std::string>, std::shared_ptr<const Plan>> plans_;   // by names of profiles
   std::map<std::pair<bool, std::vector<std::string>>, std::unique_ptr<Cohort>> cohorts_;
   Populations populations_;
-  ThingTable table_;
+  IdTable<Thing> table_;
   std::vector<Slab> slabs_;
+  std::vector<std::uint8_t> changed_;   // by slab; apart, because every event looks at it
   std::int64_t watermark_ms_ = kUnset;
   std::uint64_t unregistered_ = 0;
   std::uint64_t alarms_ = 0;

@@ -111,7 +111,7 @@ bool Engine::Impl::OnVerification(const model::EntityId& entity, const model::Vi
     if (id != violation) continue;
     ml::ConfirmFalsePositive(state.series, state.raised.Get());
     state.flags &= ~ModelState::kHasRaised;   // once for each alarm
-    SlabFor(*thing).changed = true;
+    MarkChanged(*thing);
     return true;
   }
   return false;

@@ -25,11 +25,22 @@ Observation AtOnce(std::int64_t time_ms, bool holds, std::uint64_t last) {
 
 }  // namespace
 
+void Engine::Impl::Prefetch(const model::EntityId& entity, Ahead ahead) const {
+  if (ahead == Ahead::kEntry) return table_.Prefetch(entity);
+  const Thing* thing = table_.Find(entity);
+  if (!thing) return;
+  if (ahead == Ahead::kState) return PrefetchThing(thing);
+  // Models are large, and only few profiles have them.
+  std::size_t bytes = Thing::BytesFor(thing->name_size, thing->plan().state_bytes);
+  constexpr std::size_t kFetched = 7 * 64;
+  if (bytes > kFetched) PrefetchBytes(reinterpret_cast<const char*>(thing) + kFetched, bytes - kFetched);
+}
+
 void Engine::Impl::OnReport(const ReportEvent& event) {
   Thing* thing = FindOrCreate(event.thing);
   if (!thing) return;
   std::int64_t time_ms = ToMillis(event.time);
-  SlabFor(*thing).changed = true;
+  MarkChanged(*thing);
   if (event.late || event.spooled || (thing->last_report_ms != Thing::kNever && time_ms < thing->last_report_ms)) {
     ++stats_.late_values;
     MarkLate(*thing);

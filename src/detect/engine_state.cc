@@ -1,5 +1,6 @@
 // Checkpoints. Layout of the bytes: docs/detect.md, "Stored state".
 #include <algorithm>
+#include <utility>
 
 #include "engine_impl.h"
 #include "fleetward/base/encoding.h"
@@ -130,8 +131,7 @@ std::uint32_t Engine::Impl::SlabOf(const model::EntityId& entity) const {
 std::vector<std::uint32_t> Engine::Impl::TakeChangedSlabs() {
   std::vector<std::uint32_t> changed;
   for (std::uint32_t i = 0; i < slabs_.size(); ++i) {
-    if (slabs_[i].changed) changed.push_back(i);
-    slabs_[i].changed = false;
+    if (std::exchange(changed_[i], 0) != 0) changed.push_back(i);
   }
   return changed;
 }
@@ -146,8 +146,12 @@ void Engine::Impl::SaveSlab(std::uint32_t number, std::string& bytes) const {
 
   std::map<const Cohort*, std::uint64_t> numbers;
   std::vector<const Cohort*> cohorts;
-  for (const Thing* thing : slab.things) {
-    if (numbers.emplace(thing->cohort, cohorts.size()).second) cohorts.push_back(thing->cohort);
+  for (std::size_t i = 0; i < slab.things.size(); ++i) {
+    if (i + 8 < slab.things.size()) __builtin_prefetch(slab.things[i + 8]);
+    const Cohort* cohort = slab.things[i]->cohort;
+    if (cohorts.empty() || cohorts.back() != cohort) {
+      if (numbers.emplace(cohort, cohorts.size()).second) cohorts.push_back(cohort);
+    }
   }
   out.Varint(cohorts.size());
   for (const Cohort* cohort : cohorts) {
@@ -157,7 +161,10 @@ void Engine::Impl::SaveSlab(std::uint32_t number, std::string& bytes) const {
     out.U64(cohort->plan->signature_hash);
   }
   out.Varint(slab.things.size());
-  for (const Thing* thing : slab.things) WriteThing(out, *thing, numbers[thing->cohort]);
+  for (std::size_t i = 0; i < slab.things.size(); ++i) {
+    if (i + 2 < slab.things.size()) PrefetchThing(slab.things[i + 2]);
+    WriteThing(out, *slab.things[i], numbers[slab.things[i]->cohort]);
+  }
 
   std::uint64_t pending = 0;
   for (const auto& [bucket, events] : slab.pending) pending += events.size();
@@ -182,7 +189,7 @@ Status Engine::Impl::LoadSlab(std::uint32_t number, std::string_view bytes) {
   while (!slab.things.empty()) Discard(slab.things.back());
   slab.pending.clear();
   slab.sources.clear();
-  slab.changed = false;
+  changed_[number] = 0;
   if (bytes.empty()) return {};
   Status read = ReadSlab(number, bytes);
   if (!read.ok()) {
@@ -190,7 +197,7 @@ Status Engine::Impl::LoadSlab(std::uint32_t number, std::string_view bytes) {
     slab.pending.clear();
     slab.sources.clear();
   }
-  slab.changed = false;
+  changed_[number] = 0;
   return read;
 }
 

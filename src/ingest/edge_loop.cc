@@ -154,7 +154,9 @@ void EdgeLoop::Take(const bus::EdgeBatch& batch) {
   auto found = connections_.find(batch.connection);
   if (found != connections_.end()) {
     Edge& edge = found->second;
-    for (const report::RawFrame& frame : batch.frames) {
+    for (std::size_t i = 0; i < batch.frames.size(); ++i) {
+      if (i % FrameConverter::kAnnounced == 0) converter_.Announce(std::span(batch.frames).subspan(i));
+      const report::RawFrame& frame = batch.frames[i];
       if (frame.seq <= edge.seq) continue;  // sent again after a reconnect, and in the log already
       auto news = converter_.Convert(frame, [this](const Record& record) { Emit(record); });
       if (!news.ok()) {

@@ -65,6 +65,17 @@ FrameConverter::FrameConverter(const registry::Directory& directory, AnswerSink&
   }
 }
 
+void FrameConverter::Announce(std::span<const report::RawFrame> frames) const {
+  std::array<std::string_view, kAnnounced> names;
+  std::size_t count = 0;
+  for (const report::RawFrame& frame : frames.first(std::min(frames.size(), kAnnounced))) {
+    if (frame.type != report::FrameType::kReport) continue;
+    auto report = report::DecodeReport(frame.body);
+    if (report.ok()) names[count++] = report->thing;
+  }
+  if (count > 1) directory_.Prefetch(std::span(names).first(count));
+}
+
 Result<FrameNews> FrameConverter::Convert(const report::RawFrame& frame, const Emit& emit) {
   FrameNews news;
   Status done;

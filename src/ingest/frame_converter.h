@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,9 @@ class FrameConverter {
   FrameConverter(const registry::Directory& directory, AnswerSink& answers, FaultBook& faults, Listeners listeners,
                  CounterRegistry& counters);
 
+  /// Frames that will be converted next, at most kAnnounced of them: a hint that fetches what they need from memory.
+  static constexpr std::size_t kAnnounced = 32;
+  void Announce(std::span<const report::RawFrame> frames) const;
   /// Emits the records of one frame. Errors: kCorrupt (the edge does not speak our protocol).
   Result<FrameNews> Convert(const report::RawFrame& frame, const Emit& emit);
 

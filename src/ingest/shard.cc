@@ -145,8 +145,27 @@ Status Shard::EndReplay() {
   return {};
 }
 
+/// Asks for the memory of the things that records further on are about. Of a million things nothing is in a cache, and
+/// one wait after the other would be most of a report's cost.
+void Shard::Prefetch(const LogBatch& batch, std::size_t index, Ahead ahead) const {
+  if (index >= batch.size()) return;
+  auto entity = EntityOf(batch.Record(index));
+  if (!entity || telemetry::ShardOf(telemetry::SlabOf(*entity), options_.count) != options_.index) return;
+  if (ahead == Ahead::kEntry) {
+    things_.Prefetch(*entity);
+  } else if (const ThingState* thing = things_.Find(*entity)) {
+    thing->Prefetch(ahead);
+  }
+  engine_->Prefetch(*entity, ahead);
+  state_->recorder().Prefetch(*entity, ahead);
+}
+
 Status Shard::Apply(const LogBatch& batch) {
+  constexpr std::size_t kStep = 8;   // records; those of all shards
   for (std::size_t i = 0; i < batch.size(); ++i) {
+    Prefetch(batch, i + 3 * kStep, Ahead::kEntry);
+    Prefetch(batch, i + 2 * kStep, Ahead::kState);
+    Prefetch(batch, i + kStep, Ahead::kContents);
     std::string_view bytes = batch.Record(i);
     position_ = batch.first + i;
     if (replaying_) FW_TRY(state_->Reach(position_));
@@ -176,19 +195,25 @@ void Shard::ApplyRecord(std::string_view bytes, store::LogPosition position) {
 // --- things ---------------------------------------------------------------------------------------------------
 
 ThingState* Shard::FindThing(const model::EntityId& entity, std::string_view name, bool registered) {
-  auto found = things_.find(entity);
-  if (found != things_.end()) return &found->second;
+  if (ThingState* known = things_.Find(entity)) return known;
   if (!registered && unregistered_ >= options_.max_unregistered_things) {
     ignored_names_.Add();
     return nullptr;
   }
-  ThingState& thing = things_[entity];
-  thing.name = model::ThingName(name);
-  thing.registered = registered;
-  if (!registered) ++unregistered_;
-  slab_things_[telemetry::SlabOf(entity) / options_.count].push_back(entity);
+  auto made = std::make_unique<ThingState>();
+  ThingState* thing = made.get();
+  thing->entity = entity;
+  thing->name = model::ThingName(name);
+  thing->registered = registered;
+  AddThing(std::move(made));
   Touch(entity);
-  return &thing;
+  return thing;
+}
+
+void Shard::AddThing(std::unique_ptr<ThingState> thing) {
+  if (!thing->registered) ++unregistered_;
+  things_.Insert(thing.get());
+  slab_things_[telemetry::SlabOf(thing->entity) / options_.count].push_back(std::move(thing));
 }
 
 void Shard::Touch(const model::EntityId& entity) { state_->Touch(telemetry::SlabOf(entity)); }
@@ -219,19 +244,20 @@ bool Shard::Commit() {
 ThingReport Shard::Describe(const model::EntityId& entity) const {
   ThingReport report;
   report.entity = entity;
-  auto found = things_.find(entity);
-  if (found == things_.end()) return report;
-  const ThingState& thing = found->second;
+  const ThingState* found = things_.Find(entity);
+  if (found == nullptr) return report;
+  const ThingState& thing = *found;
+  const ThingDetails& details = thing.details();
   report.known = true;
   report.name = thing.name.value();
   report.registered = thing.registered;
-  report.open_connections = static_cast<std::uint32_t>(thing.connections.size());
+  report.open_connections = static_cast<std::uint32_t>(details.connections.size());
   report.last_report = FromMillis(thing.last_report_ms);
   report.last_report_id = thing.last_report_id;
-  report.last_connection_change = FromMillis(thing.last_online_ms);
-  report.last_client_id = thing.last_client_id;
-  report.last_address = thing.last_address;
-  for (const Fault& fault : thing.faults) report.faults.emplace_back(FromMillis(fault.time_ms), fault.text);
+  report.last_connection_change = FromMillis(details.last_online_ms);
+  report.last_client_id = details.last_client_id;
+  report.last_address = details.last_address;
+  for (const Fault& fault : details.faults) report.faults.emplace_back(FromMillis(fault.time_ms), fault.text);
   report.behaviors = engine_->Explain(entity);
   return report;
 }

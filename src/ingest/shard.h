@@ -15,12 +15,12 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "fleetward/alarms/alarm_book.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/base/counters.h"
+#include "fleetward/base/id_table.h"
 #include "fleetward/detect/admission.h"
 #include "fleetward/detect/engine.h"
 #include "fleetward/ingest/answers.h"
@@ -112,10 +112,9 @@ class Shard {
   const telemetry::Recorder& recorder() const { return state_->recorder(); }
 
  private:
-  using Things = std::unordered_map<model::EntityId, ThingState>;
-
   void Run();
   Status Apply(const LogBatch& batch);
+  void Prefetch(const LogBatch& batch, std::size_t index, Ahead ahead) const;
   void ApplyRecord(std::string_view bytes, store::LogPosition position);
   void On(const ReportRecord& r);
   void On(const CountsRecord& r);
@@ -140,6 +139,7 @@ class Shard {
 
   /// The thing's state, made at its first event; nothing when too many unregistered names are known already.
   ThingState* FindThing(const model::EntityId& entity, std::string_view name, bool registered);
+  void AddThing(std::unique_ptr<ThingState> thing);
   void Touch(const model::EntityId& entity);
   void Answer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
   void KeepAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
@@ -148,7 +148,7 @@ class Shard {
   void RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds);
   void AddToBucket(const CountsRecord& r, ThingState& thing);
   void AddToTopics(const CountsRecord& r, OpenBucket& bucket);
-  void CloseBucket(const model::EntityId& entity, ThingState& thing);
+  void CloseBucket(ThingState& thing);
   bool Retained(model::MetricId metric) const;
   void RefreshRetained();
 
@@ -176,8 +176,8 @@ class Shard {
   std::unique_ptr<telemetry::ShardState> state_;
   std::unique_ptr<alarms::AlarmBook> book_;
   std::unique_ptr<detect::Engine> engine_;
-  Things things_;
-  std::vector<std::vector<model::EntityId>> slab_things_;  // by slab / count
+  IdTable<ThingState> things_;
+  std::vector<std::vector<std::unique_ptr<ThingState>>> slab_things_;  // by slab / count
   std::size_t unregistered_ = 0;
   std::vector<model::EntityId> open_buckets_;
   CustomMetricTable customs_;
@@ -190,7 +190,6 @@ class Shard {
   std::vector<Id128> edge_starts_;  // oldest first
   bool reconciling_ = false;
   std::set<std::string> seen_profiles_, seen_customs_, seen_dimensions_;
-  std::set<model::EntityId> seen_things_;
 
   bool replaying_ = false;
   struct KeptAnswer {

@@ -10,7 +10,7 @@ namespace fleetward::ingest {
 namespace {
 
 constexpr std::uint8_t kOwnVersion = 3;   // of the shard's own row
-constexpr std::uint8_t kSlabVersion = 3;
+constexpr std::uint8_t kSlabVersion = 4;
 constexpr std::int64_t kLastCheckpointMs = 2000;  // a stop must end within seconds (D32); the rest is replayed
 
 }  // namespace
@@ -86,9 +86,11 @@ void Shard::SaveSlab(telemetry::SlabId slab, std::string& out) {
   w.Bytes(slab_part_);
   const auto& members = slab_things_[slab / options_.count];
   w.Varint(members.size());
-  for (const model::EntityId& entity : members) {
-    w.Raw(entity.Bytes());
-    things_.at(entity).Save(w);
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    if (i + 8 < members.size()) members[i + 8]->Prefetch(Ahead::kState);
+    if (i + 4 < members.size()) members[i + 4]->Prefetch(Ahead::kContents);
+    w.Raw(members[i]->entity.Bytes());
+    members[i]->Save(w);
   }
 }
 
@@ -107,12 +109,13 @@ Status Shard::LoadSlab(telemetry::SlabId slab, std::string_view bytes) {
   std::string_view engine = r.Bytes();
   for (std::uint64_t count = r.Varint(); count > 0; --count) {
     auto entity = Id128::FromBytes(r.Raw(16));
-    ThingState thing;
-    if (!entity || !thing.Load(r)) return Error(Code::kCorrupt, "a stored thing state cannot be read");
-    if (!thing.registered) ++unregistered_;
-    if (thing.bucket.bucket_ms >= 0) open_buckets_.push_back(*entity);
-    slab_things_[slab / options_.count].push_back(*entity);
-    things_.insert_or_assign(*entity, std::move(thing));
+    auto thing = std::make_unique<ThingState>();
+    if (!entity || !thing->Load(r) || telemetry::SlabOf(*entity) != slab || things_.Find(*entity) != nullptr) {
+      return Error(Code::kCorrupt, "a stored thing state cannot be read");
+    }
+    thing->entity = *entity;
+    if (thing->bucket) open_buckets_.push_back(*entity);
+    AddThing(std::move(thing));
   }
   if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a stored slab has bytes left");
   return engine.empty() ? Status() : engine_->LoadSlab(slab, engine);

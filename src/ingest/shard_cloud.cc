@@ -52,15 +52,16 @@ void Shard::On(const CountsRecord& r) {
 }
 
 void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
-  OpenBucket& bucket = thing.bucket;
-  if (bucket.bucket_ms != r.bucket_ms) {
-    if (bucket.bucket_ms >= 0) {
-      CloseBucket(r.entity, thing);
+  if (!thing.bucket || thing.bucket->bucket_ms != r.bucket_ms) {
+    if (thing.bucket) {
+      CloseBucket(thing);
     } else {
       open_buckets_.push_back(r.entity);
     }
-    bucket.bucket_ms = r.bucket_ms;
+    thing.bucket = std::make_unique<OpenBucket>();
+    thing.bucket->bucket_ms = r.bucket_ms;
   }
+  OpenBucket& bucket = *thing.bucket;
   if (r.dimension != 0) return AddToTopics(r, bucket);
   bucket.messages_sent += r.messages_sent;
   bucket.bytes_sent += r.bytes_sent;
@@ -89,18 +90,19 @@ void Shard::AddToTopics(const CountsRecord& r, OpenBucket& bucket) {
 }
 
 // One datum per bucket, at the bucket's end (D41). The caller takes the thing off open_buckets_.
-void Shard::CloseBucket(const model::EntityId& entity, ThingState& thing) {
+void Shard::CloseBucket(ThingState& thing) {
+  const OpenBucket& bucket = *thing.bucket;
   sample_.Clear();
-  sample_.entity = entity;
+  sample_.entity = thing.entity;
   sample_.source = telemetry::Source::kCloud;
-  sample_.time = FromMillis(thing.bucket.bucket_ms + std::int64_t{options_.engine.bucket_seconds} * 1000);
-  sample_.flags = (thing.bucket.clock_step ? telemetry::kFlagClock : 0U) |
+  sample_.time = FromMillis(bucket.bucket_ms + std::int64_t{options_.engine.bucket_seconds} * 1000);
+  sample_.flags = (bucket.clock_step ? telemetry::kFlagClock : 0U) |
                   (thing.registered ? 0U : telemetry::kFlagUnregistered);
-  FillSample(thing.bucket, sample_);
-  for (const telemetry::SeriesKey& key : topic_series_) FillSample(thing.bucket, key, sample_);
+  FillSample(bucket, sample_);
+  for (const telemetry::SeriesKey& key : topic_series_) FillSample(bucket, key, sample_);
   state_->recorder().Add(sample_, position_);
-  thing.bucket = OpenBucket();
-  Touch(entity);
+  thing.bucket.reset();
+  Touch(thing.entity);
 }
 
 void Shard::On(const WindowSummaryRecord& r) { engine_->OnWindowSummary(r.summary); }
@@ -110,10 +112,10 @@ void Shard::On(const WatermarkRecord& r) {
   engine_->OnWatermark(FromMillis(r.time_ms));
   std::int64_t length_ms = std::int64_t{options_.engine.bucket_seconds} * 1000;
   std::erase_if(open_buckets_, [&](const model::EntityId& entity) {
-    auto found = things_.find(entity);
-    if (found == things_.end() || found->second.bucket.bucket_ms < 0) return true;
-    if (found->second.bucket.bucket_ms + length_ms > r.time_ms) return false;
-    CloseBucket(entity, found->second);
+    ThingState* thing = things_.Find(entity);
+    if (thing == nullptr || !thing->bucket) return true;
+    if (thing->bucket->bucket_ms + length_ms > r.time_ms) return false;
+    CloseBucket(*thing);
     return true;
   });
 }
@@ -124,13 +126,15 @@ void Shard::On(const ClockStepRecord& r) {
 }
 
 void Shard::On(const EdgeStartRecord& r) {
-  for (auto& [entity, thing] : things_) {
-    if (thing.connections.empty()) continue;
-    thing.connections.clear();
-    thing.last_online_ms = r.time_ms;
-    Touch(entity);
-    if (options_.observer && thing.registered) {
-      options_.observer->OnConnectivity(thing.name, false, FromMillis(r.time_ms), "CONNECTION_LOST");
+  for (auto& members : slab_things_) {
+    for (auto& thing : members) {
+      if (thing->details().connections.empty()) continue;
+      thing->MutableDetails().connections.clear();
+      thing->MutableDetails().last_online_ms = r.time_ms;
+      Touch(thing->entity);
+      if (options_.observer && thing->registered) {
+        options_.observer->OnConnectivity(thing->name, false, FromMillis(r.time_ms), "CONNECTION_LOST");
+      }
     }
   }
   engine_->OnAllDisconnected(FromMillis(r.time_ms));
@@ -160,10 +164,11 @@ void Shard::On(const ConnectionRecord& r) {
                           : FindThing(r.entity, r.thing, (r.flags & ConnectionRecord::kRegistered) != 0);
   if (thing != nullptr && r.kind != ConnectionRecord::Kind::kRefused) {
     Touch(r.entity);
-    auto& open = thing->connections;
+    ThingDetails& details = thing->MutableDetails();
+    auto& open = details.connections;
     if (r.kind == ConnectionRecord::Kind::kConnect) {
-      if (open.empty() && thing->last_online_ms > 0) {
-        RecordOffline(r.entity, r.time_ms, std::max<std::int64_t>(0, r.time_ms - thing->last_online_ms) / 1000);
+      if (open.empty() && details.last_online_ms > 0) {
+        RecordOffline(r.entity, r.time_ms, std::max<std::int64_t>(0, r.time_ms - details.last_online_ms) / 1000);
       }
       if (open.size() < kMaxOpenConnections) open.push_back({r.connection, r.time_ms});
     } else {
@@ -174,9 +179,9 @@ void Shard::On(const ConnectionRecord& r) {
       }
       if (open.empty()) RecordOffline(r.entity, r.time_ms, 0);
     }
-    thing->last_online_ms = r.time_ms;
-    thing->last_client_id = r.client_id;
-    thing->last_address = r.source_ip;
+    details.last_online_ms = r.time_ms;
+    details.last_client_id = r.client_id;
+    details.last_address = r.source_ip;
     detect::ConnectionEvent event;
     event.thing = {r.entity, r.thing};
     event.time = FromMillis(r.time_ms);
@@ -191,10 +196,10 @@ void Shard::On(const ConnectionRecord& r) {
 
 void Shard::EachConnectivity(std::size_t slab,
                              const std::function<void(const model::ThingName&, bool, Timestamp)>& fn) const {
-  for (const model::EntityId& entity : slab_things_[slab]) {
-    auto thing = things_.find(entity);
-    if (thing == things_.end() || !thing->second.registered || thing->second.last_online_ms == 0) continue;
-    fn(thing->second.name, !thing->second.connections.empty(), FromMillis(thing->second.last_online_ms));
+  for (const auto& thing : slab_things_[slab]) {
+    const ThingDetails& details = thing->details();
+    if (!thing->registered || details.last_online_ms == 0) continue;
+    fn(thing->name, !details.connections.empty(), FromMillis(details.last_online_ms));
   }
 }
 

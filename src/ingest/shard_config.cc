@@ -56,19 +56,20 @@ void Shard::On(const ThingSetRecord& r) {
   ThingState* thing = FindThing(r.config.entity, r.config.name.value(), r.config.registered);
   if (thing == nullptr) return;
   thing->configured = true;
-  if (reconciling_) seen_things_.insert(r.config.entity);
+  thing->seen = true;
   Touch(r.config.entity);
   engine_->SetThing(r.config, FromMillis(r.time_ms));
 }
 
 void Shard::On(const ThingRemovedRecord& r) {
   engine_->RemoveThing(r.entity, FromMillis(r.time_ms));
-  auto found = things_.find(r.entity);
-  if (found == things_.end()) return;
-  if (found->second.bucket.bucket_ms >= 0) CloseBucket(r.entity, found->second);
-  if (!found->second.registered) --unregistered_;
-  std::erase(slab_things_[telemetry::SlabOf(r.entity) / options_.count], r.entity);
-  things_.erase(found);
+  ThingState* thing = things_.Find(r.entity);
+  if (thing == nullptr) return;
+  if (thing->bucket) CloseBucket(*thing);
+  if (!thing->registered) --unregistered_;
+  things_.Erase(thing);
+  std::erase_if(slab_things_[telemetry::SlabOf(r.entity) / options_.count],
+                [thing](const auto& member) { return member.get() == thing; });
   Touch(r.entity);
 }
 
@@ -81,7 +82,9 @@ void Shard::On(const ConfigBeginRecord&) {
   seen_profiles_.clear();
   seen_customs_.clear();
   seen_dimensions_.clear();
-  seen_things_.clear();
+  for (const auto& members : slab_things_) {
+    for (const auto& thing : members) thing->seen = false;
+  }
 }
 
 void Shard::On(const ConfigEndRecord& r) {
@@ -98,15 +101,16 @@ void Shard::On(const ConfigEndRecord& r) {
   for (const auto& [name, number] : dimensions_) {
     if (!seen_dimensions_.contains(name)) dimensions.push_back(name);
   }
-  for (const auto& [entity, thing] : things_) {
-    if (thing.configured && !seen_things_.contains(entity)) things.push_back(entity);
+  for (const auto& members : slab_things_) {
+    for (const auto& thing : members) {
+      if (thing->configured && !thing->seen) things.push_back(thing->entity);
+    }
   }
   std::sort(things.begin(), things.end());
   for (const auto& entity : things) On(ThingRemovedRecord{r.time_ms, entity});
   for (const auto& name : profiles) On(ProfileRemovedRecord{r.time_ms, model::SecurityProfileName(name)});
   for (const auto& name : customs) On(CustomMetricRemovedRecord{r.time_ms, model::CustomMetricName(name)});
   for (const auto& name : dimensions) On(DimensionRemovedRecord{r.time_ms, model::DimensionName(name)});
-  seen_things_.clear();
 }
 
 bool Shard::Retained(model::MetricId metric) const { return options_.store_all || retained_.contains(metric); }

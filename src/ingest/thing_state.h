@@ -3,10 +3,12 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "fleetward/base/encoding.h"
+#include "fleetward/base/id_table.h"
 #include "fleetward/base/time.h"
 #include "fleetward/detect/admission.h"
 #include "fleetward/model/ip_address.h"
@@ -26,7 +28,7 @@ struct TopicBucket {
 
 /// Counts of the bucket that is not over yet; one datum of ListMetricValues at its end (D41).
 struct OpenBucket {
-  std::int64_t bucket_ms = -1;  // -1: none
+  std::int64_t bucket_ms = 0;
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t max_payload = 0;
@@ -54,24 +56,38 @@ struct Fault {
   std::string text;
 };
 
-struct ThingState {
-  model::ThingName name;
-  bool registered = false;
-  bool configured = false;  // set by a kThingSet record
-  detect::ReportAdmission admission;
+/// What a report does not touch.
+struct ThingDetails {
   std::vector<OpenConnection> connections;
-  OpenBucket bucket;
-  std::int64_t last_report_ms = 0;
-  std::uint64_t last_report_id = 0;
   std::int64_t last_online_ms = 0;   // last connect or disconnect
   std::string last_client_id;
   std::string last_address;
   std::vector<Fault> faults;         // newest last
+};
 
+/// Kept small: there may be millions, and each report visits one.
+struct ThingState {
+  model::EntityId entity;
+  detect::ReportAdmission admission;
+  std::int64_t last_report_ms = 0;
+  std::uint64_t last_report_id = 0;
+  bool registered = false;
+  bool configured = false;  // set by a kThingSet record
+  bool seen = false;        // in the comparison with the registry that is under way
+  model::ThingName name;
+  std::unique_ptr<OpenBucket> bucket;   // null: nothing was counted in it
+
+  /// Empty ones when nothing is known.
+  const ThingDetails& details() const;
+  ThingDetails& MutableDetails();
   void AddFault(std::int64_t time_ms, std::string text);
+  void Prefetch(Ahead ahead) const;
   void Save(ByteWriter& w) const;
   /// False when the bytes make no sense.
   bool Load(ByteReader& r);
+
+ private:
+  std::unique_ptr<ThingDetails> details_;
 };
 
 }  // namespace fleetward::ingest

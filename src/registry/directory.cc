@@ -1,6 +1,7 @@
 #include "fleetward/registry/directory.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -39,6 +40,7 @@ class ShortName {
     if (!bytes_) return {};
     return {&bytes_[1], static_cast<unsigned char>(bytes_[0])};
   }
+  const void* address() const { return bytes_.get(); }
 
  private:
   std::unique_ptr<char[]> bytes_;
@@ -311,6 +313,25 @@ ThingIdentity Directory::Identify(std::string_view thing_name) const {
     if (number != kNone) return {state_->things[number].entity, true};
   }
   return {UnregisteredEntity(account_, thing_name), false};
+}
+
+void Directory::Prefetch(std::span<const std::string_view> thing_names) const {
+  constexpr std::size_t kMost = 64;
+  std::array<std::uint64_t, kMost> hashes;
+  std::size_t count = std::min(thing_names.size(), kMost);
+  std::shared_lock lock(state_->mutex);
+  auto guess = [&](std::size_t i) -> const ThingSlot* {
+    Number number = state_->thing_index.Guess(hashes[i]);
+    return number < state_->things.size() ? &state_->things[number] : nullptr;
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    hashes[i] = HashOf(thing_names[i]);
+    state_->thing_index.Prefetch(hashes[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(guess(i));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (const ThingSlot* thing = guess(i)) __builtin_prefetch(thing->name.address());
+  }
 }
 
 ResolvedThing Directory::Resolve(std::string_view client_id, const policy::Fingerprint& fingerprint) const {

@@ -6,6 +6,7 @@
 #include "day_block.h"
 #include "hour_block.h"
 #include "int_stream.h"
+#include "open_rows.h"
 #include "store_test_support.h"
 
 namespace fleetward::telemetry {
@@ -84,6 +85,38 @@ TEST(Blocks, RoundTripEveryKindOfValue) {
         ASSERT_EQ(decoded[i].Value(decoded[i].fields()[0]), samples[i].Value(*expected));
       }
     }
+  }
+}
+
+TEST(OpenRows, GrowAsABlockCodedAtOnceAlsoAfterARestart) {
+  std::mt19937_64 random(13);
+  OpenRows::Scratch scratch;
+  std::vector<Sample> decoded;
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Sample> samples = RandomSamples(random, 1 + random() % 12);
+    // Mostly of one kind, as devices report: schema and reporter stand in a row far back.
+    for (std::size_t i = 1; i < samples.size(); ++i) {
+      if (random() % 4 != 0) samples[i] = samples[i - 1];
+    }
+    std::string expected;
+    OpenRows rows;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      AppendHourRow(samples[i], i ? &samples[i - 1] : nullptr, expected);
+      rows.Append(samples[i], scratch);
+      ASSERT_EQ(rows.rows(), expected) << round << " " << i;
+      if (random() % 3 != 0) continue;
+      std::size_t used = 0;
+      RowPlaces places;
+      std::string block = MakeHourBlock(i + 1, 10, 20, rows.rows());
+      ASSERT_TRUE(DecodeHourBlock(block, TestEntity(1), Source::kDevice, decoded, used, &places).ok());
+      rows.Assign(expected, decoded[used - 1], places, scratch);
+    }
+    rows.Clear();
+    ASSERT_TRUE(rows.empty());
+    rows.Append(samples[0], scratch);
+    std::string alone;
+    AppendHourRow(samples[0], nullptr, alone);
+    ASSERT_EQ(rows.rows(), alone);
   }
 }
 

@@ -113,7 +113,7 @@ bool GetList(ByteReader& in, Sample& out, const Sample::Field& shape, const Samp
   return true;
 }
 
-bool GetRow(ByteReader& in, const Sample* previous, Sample& out) {
+bool GetRow(ByteReader& in, const Sample* previous, Sample& out, std::size_t rows_size, RowPlaces& places) {
   std::uint8_t bits = in.U8();
   std::int64_t before_time = previous ? ToMillis(previous->time) : 0;
   out.time = FromMillis(static_cast<std::int64_t>(static_cast<std::uint64_t>(before_time) +
@@ -122,6 +122,7 @@ bool GetRow(ByteReader& in, const Sample* previous, Sample& out) {
   std::uint64_t id_before = previous ? previous->report_id : 0;
   out.report_id = id_before + (bits & kHasReportId ? static_cast<std::uint64_t>(in.SignedVarint()) : 0);
   if (bits & kNewReporter) {
+    places.reporter = rows_size - in.remaining();
     out.reporter = in.Bytes();
   } else if (previous) {
     out.reporter = previous->reporter;
@@ -129,17 +130,8 @@ bool GetRow(ByteReader& in, const Sample* previous, Sample& out) {
   std::vector<Sample::Field> schema;
   std::span<const Sample::Field> shapes;
   if (bits & kNewSchema) {
-    std::uint64_t fields = in.Varint();
-    if (!in.ok() || fields > kMaxFields || fields > in.remaining()) return false;
-    for (std::uint64_t i = 0; i < fields; ++i) {
-      Sample::Field field{};
-      field.key.metric = static_cast<model::MetricId>(in.Varint());
-      field.key.dimension = static_cast<std::uint32_t>(in.Varint());
-      std::uint8_t kind = in.U8();
-      if (!in.ok() || kind > static_cast<std::uint8_t>(ValueKind::kStrings)) return false;
-      field.kind = static_cast<ValueKind>(kind);
-      schema.push_back(field);
-    }
+    places.schema = rows_size - in.remaining();
+    if (!ReadSchema(in, schema)) return false;
     shapes = schema;
   } else if (previous) {
     shapes = previous->fields();
@@ -164,8 +156,24 @@ bool GetRow(ByteReader& in, const Sample* previous, Sample& out) {
 
 }  // namespace
 
-void AppendHourRow(const Sample& sample, const Sample* previous, std::string& rows) {
+bool ReadSchema(ByteReader& in, std::vector<Sample::Field>& fields) {
+  std::uint64_t count = in.Varint();
+  if (!in.ok() || count > kMaxFields || count > in.remaining()) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Sample::Field field{};
+    field.key.metric = static_cast<model::MetricId>(in.Varint());
+    field.key.dimension = static_cast<std::uint32_t>(in.Varint());
+    std::uint8_t kind = in.U8();
+    if (!in.ok() || kind > static_cast<std::uint8_t>(ValueKind::kStrings)) return false;
+    field.kind = static_cast<ValueKind>(kind);
+    fields.push_back(field);
+  }
+  return true;
+}
+
+RowPlaces AppendHourRow(const Sample& sample, const Sample* previous, std::string& rows) {
   ByteWriter w(rows);
+  RowPlaces places;
   bool same_schema = previous && SameSchema(sample, *previous);
   std::uint64_t id_step = sample.report_id - (previous ? previous->report_id : 0);
   std::uint8_t bits = 0;
@@ -177,8 +185,12 @@ void AppendHourRow(const Sample& sample, const Sample* previous, std::string& ro
   w.SignedVarint(ToMillis(sample.time) - (previous ? ToMillis(previous->time) : 0));
   if (bits & kHasFlags) w.Varint(sample.flags);
   if (bits & kHasReportId) w.SignedVarint(static_cast<std::int64_t>(id_step));
-  if (bits & kNewReporter) w.Bytes(sample.reporter);
+  if (bits & kNewReporter) {
+    places.reporter = rows.size();
+    w.Bytes(sample.reporter);
+  }
   if (bits & kNewSchema) {
+    places.schema = rows.size();
     w.Varint(sample.fields().size());
     for (const auto& field : sample.fields()) {
       w.Varint(field.key.metric);
@@ -201,6 +213,7 @@ void AppendHourRow(const Sample& sample, const Sample* previous, std::string& ro
       PutNumber(std::bit_cast<double>(word), std::bit_cast<double>(base), rows);
     }
   }
+  return places;
 }
 
 std::string MakeHourBlock(std::uint64_t count, LogPosition first, LogPosition sealed_by, std::string_view rows) {
@@ -226,17 +239,18 @@ Result<HourBlockHeader> ParseHourHeader(std::string_view block) {
 }
 
 Status DecodeHourBlock(std::string_view block, const model::EntityId& entity, Source source,
-                       std::vector<Sample>& samples, std::size_t& used) {
+                       std::vector<Sample>& samples, std::size_t& used, RowPlaces* places) {
   FW_ASSIGN(HourBlockHeader header, ParseHourHeader(block));
   ByteReader in(header.rows);
   std::size_t first = used;
+  RowPlaces found;
   if (samples.size() < used + header.count) samples.resize(used + header.count);
   for (std::uint64_t i = 0; i < header.count; ++i) {
     Sample& sample = samples[used];
     sample.Clear();
     sample.entity = entity;
     sample.source = source;
-    if (!GetRow(in, i ? &samples[used - 1] : nullptr, sample)) {
+    if (!GetRow(in, i ? &samples[used - 1] : nullptr, sample, header.rows.size(), found)) {
       used = first;
       return Error(Code::kCorrupt, "an hour block makes no sense");
     }
@@ -246,6 +260,7 @@ Status DecodeHourBlock(std::string_view block, const model::EntityId& entity, So
     used = first;
     return Error(Code::kCorrupt, "an hour block has bytes left over");
   }
+  if (places) *places = found;
   return {};
 }
 

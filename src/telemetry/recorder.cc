@@ -2,32 +2,47 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "fleetward/base/encoding.h"
 #include "hour_block.h"
 #include "keys.h"
+#include "open_rows.h"
 
 namespace fleetward::telemetry {
 namespace {
 
 constexpr std::uint8_t kSlabVersion = 1;
 
+constexpr Timestamp kNothing = Timestamp::min();
+
 struct Open {
   std::uint32_t count = 0;
   std::uint32_t day = 0;
-  Timestamp newest{};
+  Timestamp newest = kNothing;       // stays when the block is sealed
   LogPosition first = 0, last = 0;
-  Sample previous;                   // the newest row, which the next one is coded against
-  std::string rows;
-
-  std::size_t Bytes() const { return sizeof(Open) + 16 + previous.HeapBytes() + rows.capacity() + 16; }
+  OpenRows rows;
 };
 
 struct Thing {
-  std::array<std::unique_ptr<Open>, kLaneCount> lanes;
+  model::EntityId entity;
+  Open device;                       // lane 0, which nearly every thing has
+  std::array<std::unique_ptr<Open>, kLaneCount - 1> others;
+
+  Open* At(Lane lane) { return lane == 0 ? &device : others[lane - 1U].get(); }
+  const Open* At(Lane lane) const { return lane == 0 ? &device : others[lane - 1U].get(); }
+  Open& Make(Lane lane) {
+    if (lane > 0 && !others[lane - 1U]) others[lane - 1U] = std::make_unique<Open>();
+    return *At(lane);
+  }
+  void Drop(Lane lane) {
+    if (lane == 0) {
+      device = Open();
+    } else {
+      others[lane - 1U].reset();
+    }
+  }
 };
 
 struct Waiting {
@@ -48,26 +63,36 @@ Source SourceOf(Lane lane) { return static_cast<Source>(lane & 1); }
 
 struct Recorder::Impl {
   mutable std::mutex mutex;
-  std::vector<std::unordered_map<model::EntityId, Thing>> slabs{kSlabCount};
+  IdTable<Thing> table;
+  std::vector<std::vector<std::unique_ptr<Thing>>> slabs{kSlabCount};
   /// No open block's newest sample is older: lets Idle pass over most slabs.
   std::vector<Timestamp> oldest = std::vector<Timestamp>(kSlabCount, Timestamp::max());
   std::vector<Waiting> waiting;      // sealed, not yet in the store
   std::size_t drained = 0;           // of waiting
   std::size_t waiting_bytes = 0;
   Stats stats;
+  OpenRows::Scratch scratch;
+
+  Thing& FindOrMake(const model::EntityId& entity) {
+    if (Thing* known = table.Find(entity)) return *known;
+    auto made = std::make_unique<Thing>();
+    made->entity = entity;
+    table.Insert(made.get());
+    return *slabs[SlabOf(entity)].emplace_back(std::move(made));
+  }
 
   /// `sealed_by`: position of the record that ended the block. A slab saved before that still holds it open, and replay
   /// would make it again: until then it must not be merged.
   void Seal(const model::EntityId& entity, Lane lane, Open& open, LogPosition sealed_by) {
     Waiting block{entity, lane, HourOf(open.newest), open.first, open.last,
-                  MakeHourBlock(open.count, open.first, sealed_by, open.rows)};
+                  MakeHourBlock(open.count, open.first, sealed_by, open.rows.rows())};
     stats.blocks += 1;
     stats.block_bytes += block.bytes.size();
     stats.open_samples -= open.count;
     waiting_bytes += block.bytes.size();
     waiting.push_back(std::move(block));
     open.count = 0;
-    open.rows.clear();
+    open.rows.Clear();
   }
 
   void Drain(store::Batch& batch) {
@@ -83,19 +108,16 @@ Recorder::~Recorder() = default;
 
 void Recorder::Add(const Sample& sample, LogPosition position) {
   std::lock_guard lock(impl_->mutex);
-  Thing& thing = impl_->slabs[SlabOf(sample.entity)][sample.entity];
   Lane lane = LaneOf(sample);
-  if (!thing.lanes[lane]) thing.lanes[lane] = std::make_unique<Open>();
-  Open& open = *thing.lanes[lane];
+  Open& open = impl_->FindOrMake(sample.entity).Make(lane);
   std::uint32_t day = DayOf(sample.time);
   if (open.count > 0 && open.day != day) impl_->Seal(sample.entity, lane, open, position);
-  AppendHourRow(sample, open.count > 0 ? &open.previous : nullptr, open.rows);
+  open.rows.Append(sample, impl_->scratch);
   if (open.count == 0) {
     open.first = position;
     open.day = day;
     open.newest = sample.time;
   }
-  open.previous = sample;
   open.last = position;
   open.newest = std::max(open.newest, sample.time);
   Timestamp& oldest = impl_->oldest[SlabOf(sample.entity)];
@@ -105,6 +127,14 @@ void Recorder::Add(const Sample& sample, LogPosition position) {
   impl_->stats.open_samples += 1;
   if (lane >= 2) impl_->stats.late += 1;
   if (open.count == kMaxOpenSamples) impl_->Seal(sample.entity, lane, open, position);
+}
+
+void Recorder::Prefetch(const model::EntityId& entity, Ahead ahead) const {
+  if (ahead == Ahead::kEntry) return impl_->table.Prefetch(entity);
+  const Thing* thing = impl_->table.Find(entity);
+  if (thing == nullptr) return;
+  if (ahead == Ahead::kState) return PrefetchBytes(thing, sizeof *thing);
+  thing->device.rows.Prefetch();
 }
 
 void Recorder::Drain(store::Batch& batch) {
@@ -128,34 +158,38 @@ void Recorder::Save(SlabId slab, Timestamp seal_before, std::string& out, store:
   std::lock_guard lock(impl_->mutex);
   auto& things = impl_->slabs[slab];
   Timestamp oldest = Timestamp::max();
-  for (auto it = things.begin(); it != things.end();) {
+  std::erase_if(things, [&](const std::unique_ptr<Thing>& thing) {
     bool keep = false;
     for (Lane lane = 0; lane < kLaneCount; ++lane) {
-      auto& open = it->second.lanes[lane];
-      if (!open) continue;
+      Open* open = thing->At(lane);
+      if (open == nullptr || open->newest == kNothing) continue;
       if (open->newest < seal_before) {
-        if (open->count > 0) impl_->Seal(it->first, lane, *open, open->last);
-        open.reset();
+        if (open->count > 0) impl_->Seal(thing->entity, lane, *open, open->last);
+        thing->Drop(lane);
+        continue;
       }
-      keep |= open != nullptr;
-      if (open) oldest = std::min(oldest, open->newest);
+      keep = true;
+      oldest = std::min(oldest, open->newest);
     }
-    it = keep ? std::next(it) : things.erase(it);
-  }
+    if (!keep) impl_->table.Erase(thing.get());
+    return !keep;
+  });
   impl_->oldest[slab] = oldest;
   impl_->Drain(batch);
   ByteWriter w(out);
   w.U8(kSlabVersion);
-  for (const auto& [entity, thing] : things) {
+  for (std::size_t i = 0; i < things.size(); ++i) {
+    if (i + 8 < things.size()) PrefetchBytes(things[i + 8].get(), sizeof(Thing));
+    if (i + 4 < things.size()) things[i + 4]->device.rows.Prefetch();
     for (Lane lane = 0; lane < kLaneCount; ++lane) {
-      const Open* open = thing.lanes[lane].get();
+      const Open* open = things[i]->At(lane);
       if (open == nullptr || open->count == 0) continue;
-      w.U64(entity.high);
-      w.U64(entity.low);
+      w.U64(things[i]->entity.high);
+      w.U64(things[i]->entity.low);
       w.U8(lane);
       w.Varint(open->first);
       w.SignedVarint(ToMillis(open->newest));
-      w.Bytes(MakeHourBlock(open->count, open->first, open->last, open->rows));
+      w.Bytes(MakeHourBlock(open->count, open->first, open->last, open->rows.rows()));
     }
   }
 }
@@ -178,19 +212,18 @@ Status Recorder::Load(SlabId slab, std::string_view bytes) {
     }
     FW_ASSIGN(HourBlockHeader header, ParseHourHeader(block));
     std::size_t used = 0;
-    FW_TRY(DecodeHourBlock(block, entity, SourceOf(lane), samples, used));
+    RowPlaces places;
+    FW_TRY(DecodeHourBlock(block, entity, SourceOf(lane), samples, used, &places));
     if (used == 0) return Error(Code::kCorrupt, "a recorder slab makes no sense");
-    auto open = std::make_unique<Open>();
-    open->count = static_cast<std::uint32_t>(header.count);
-    open->previous = samples[used - 1];
-    open->day = DayOf(open->previous.time);
-    open->newest = newest;
-    open->first = first;
-    open->last = first + header.span;
-    open->rows = header.rows;
-    impl_->stats.open_samples += open->count;
+    Open& open = impl_->FindOrMake(entity).Make(lane);
+    open.count = static_cast<std::uint32_t>(header.count);
+    open.day = DayOf(samples[used - 1].time);
+    open.newest = newest;
+    open.first = first;
+    open.last = first + header.span;
+    open.rows.Assign(header.rows, samples[used - 1], places, impl_->scratch);
+    impl_->stats.open_samples += open.count;
     impl_->oldest[slab] = std::min(impl_->oldest[slab], newest);
-    impl_->slabs[slab][entity].lanes[lane] = std::move(open);
   }
   return {};
 }
@@ -201,9 +234,10 @@ std::vector<SlabId> Recorder::Idle(Timestamp before) {
   for (SlabId slab = 0; slab < kSlabCount; ++slab) {
     if (impl_->oldest[slab] >= before) continue;
     Timestamp oldest = Timestamp::max();
-    for (const auto& [entity, thing] : impl_->slabs[slab]) {
-      for (const auto& open : thing.lanes) {
-        if (open) oldest = std::min(oldest, open->newest);
+    for (const auto& thing : impl_->slabs[slab]) {
+      for (Lane lane = 0; lane < kLaneCount; ++lane) {
+        const Open* open = thing->At(lane);
+        if (open && open->newest != kNothing) oldest = std::min(oldest, open->newest);
       }
     }
     impl_->oldest[slab] = oldest;
@@ -218,13 +252,12 @@ void Recorder::Copy(const model::EntityId& entity, const std::function<void(std:
   for (const Waiting& block : impl_->waiting) {
     if (block.entity == entity) blocks.push_back({SourceOf(block.lane), block.first, block.last, block.bytes});
   }
-  const auto& things = impl_->slabs[SlabOf(entity)];
-  if (auto found = things.find(entity); found != things.end()) {
+  if (const Thing* thing = impl_->table.Find(entity)) {
     for (Lane lane = 0; lane < kLaneCount; ++lane) {
-      const Open* open = found->second.lanes[lane].get();
+      const Open* open = thing->At(lane);
       if (open == nullptr || open->count == 0) continue;
       blocks.push_back({SourceOf(lane), open->first, open->last,
-                        MakeHourBlock(open->count, open->first, open->last, open->rows)});
+                        MakeHourBlock(open->count, open->first, open->last, open->rows.rows())});
     }
   }
   fn(std::move(blocks));
@@ -235,23 +268,24 @@ std::mutex& Recorder::mutex() const { return impl_->mutex; }
 Recorder::Stats Recorder::stats() const {
   std::lock_guard lock(impl_->mutex);
   Stats stats = impl_->stats;
-  for (const auto& slab : impl_->slabs) stats.things += slab.size();
+  stats.things = impl_->table.size();
   return stats;
 }
 
 std::uint64_t Recorder::MemoryBytes() const {
   std::lock_guard lock(impl_->mutex);
-  std::uint64_t bytes = 0;
+  constexpr std::size_t kMalloc = 8;   // its own bytes of each piece
+  std::uint64_t bytes = impl_->table.bytes();
   for (const auto& slab : impl_->slabs) {
-    bytes += slab.bucket_count() * sizeof(void*) + slab.size() * (sizeof(std::pair<model::EntityId, Thing>) + 3 * sizeof(void*));
-    for (const auto& [entity, thing] : slab) {
-      for (const auto& open : thing.lanes) {
-        if (open) bytes += open->Bytes();
+    bytes += slab.capacity() * sizeof(slab[0]);
+    for (const auto& thing : slab) {
+      bytes += sizeof(Thing) + kMalloc + thing->device.rows.HeapBytes() + kMalloc;
+      for (const auto& open : thing->others) {
+        if (open) bytes += sizeof(Open) + kMalloc + open->rows.HeapBytes() + kMalloc;
       }
     }
   }
   return bytes;
 }
-
 
 }  // namespace fleetward::telemetry

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "alarm/behavior_state.h"
+#include "fleetward/base/id_table.h"
 #include "fleetward/model/names.h"
 #include "plan/plan.h"
 #include "state/model_state.h"
@@ -100,5 +101,8 @@ struct Thing {
   static void Free(Thing* thing) { ::operator delete(static_cast<void*>(thing)); }
 };
 static_assert(sizeof(Thing) == 64 && alignof(Thing) == 8);
+
+/// Head and what most plans need behind it.
+inline void PrefetchThing(const Thing* thing) { PrefetchBytes(thing, 7 * 64); }
 
 }  // namespace fleetward::detect

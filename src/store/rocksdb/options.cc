@@ -68,8 +68,15 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(FamilyUse use, const RocksOptions
       family.compression = rocksdb::kNoCompression;
       break;
     case FamilyUse::kSlabs:
-      // Old versions of overwritten rows go early: a slab is worth megabytes.
+      // Every round writes all of them anew. As blobs their bytes are written once, and go with the whole file when the
+      // next round has replaced them; keeping levels tidy costs only the keys. Old versions of them go early.
       family.level0_file_num_compaction_trigger = 2;
+      family.enable_blob_files = true;
+      family.min_blob_size = 4 << 10;
+      family.blob_file_size = family.target_file_size_base;
+      // Only for what rounds leave behind: the oldest blobs are those that the round under way replaces first.
+      family.enable_blob_garbage_collection = true;
+      family.blob_garbage_collection_age_cutoff = 0.1;
       break;
   }
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

@@ -224,8 +224,11 @@ class RocksStore : public BlockStore {
   std::uint64_t disk_bytes() const override {
     std::uint64_t sum = 0;
     for (auto* family : families_) {
-      std::uint64_t bytes = 0;
-      if (db_->GetIntProperty(family, rocksdb::DB::Properties::kTotalSstFilesSize, &bytes)) sum += bytes;
+      for (const std::string& property :
+           {rocksdb::DB::Properties::kTotalSstFilesSize, rocksdb::DB::Properties::kTotalBlobFileSize}) {
+        std::uint64_t bytes = 0;
+        if (db_->GetIntProperty(family, property, &bytes)) sum += bytes;
+      }
     }
     return sum;
   }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fleetward/base/id_table.h"
 #include "fleetward/base/result.h"
 #include "fleetward/detect/config.h"
 #include "fleetward/detect/events.h"
@@ -63,6 +64,8 @@ class Engine {
 
   // --- events
 
+  /// The thing will have an event soon: a hint that changes nothing. In order of Ahead, some events apart.
+  void Prefetch(const model::EntityId& entity, Ahead ahead) const;
   void OnReport(const ReportEvent& event);
   void OnCounts(const CountsEvent& event);
   void OnConnection(const ConnectionEvent& event);

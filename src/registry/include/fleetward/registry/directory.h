@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,8 @@ class Directory final : public ChangeListener {
 
   /// A registered thing's id, or the derived id of an unregistered one.
   ThingIdentity Identify(std::string_view thing_name) const;
+  /// These names will be asked for soon: a hint, worth it with a few dozen at once.
+  void Prefetch(std::span<const std::string_view> thing_names) const;
   /// For whom a connection counts (decision 11): the registered thing of the client id's name; else the only thing
   /// that the certificate is attached to; else an unregistered thing of the client id's name.
   ResolvedThing Resolve(std::string_view client_id, const policy::Fingerprint& fingerprint) const;

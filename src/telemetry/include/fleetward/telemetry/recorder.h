@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fleetward/base/id_table.h"
 #include "fleetward/base/result.h"
 #include "fleetward/store/block_store.h"
 #include "fleetward/telemetry/layout.h"
@@ -35,6 +36,8 @@ class Recorder {
   /// Records a sample that the log holds at `position`; one record gives at most one sample for a thing and source.
   /// Positions never decrease. Takes no I/O.
   void Add(const Sample& sample, LogPosition position);
+  /// A sample of the thing will come soon: a hint. In order of Ahead, some samples apart; the shard's thread.
+  void Prefetch(const model::EntityId& entity, Ahead ahead) const;
 
   /// Puts sealed blocks that are waiting into `batch`. They stay visible to Copy until Written is called.
   void Drain(store::Batch& batch);
