@@ -34,7 +34,7 @@ class ControlLinkTest : public testing::Test {
   std::vector<std::string> NextAnswers() {
     FakeBroker::Packet packet = broker_->Read();
     std::vector<std::string> payloads;
-    std::size_t header = 2 + report::kControlTopic.size();
+    std::size_t header = 2 + report::kControlTopic.size() + 1;   // the last byte: no MQTT 5 properties
     if (packet.type != FakeBroker::kPublish || packet.body.size() < header) return payloads;
     auto command = report::DecodeEdgeCommand(std::string_view(packet.body).substr(header));
     if (!command.ok() || command->kind != report::EdgeCommandKind::kPublish) return payloads;

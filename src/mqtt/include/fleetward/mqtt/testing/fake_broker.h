@@ -35,7 +35,11 @@ class FakeBroker {
   bool Accept() {
     if (!Readable(listener_)) return false;
     client_ = Fd(accept(listener_.get(), nullptr, nullptr));
-    if (Read().type != kConnect) return false;
+    Packet connect = Read();
+    constexpr std::size_t kLevel = 6;
+    if (connect.type != kConnect || connect.body.size() <= kLevel) return false;
+    // MQTT 5 has properties behind the rest: none.
+    if (connect.body[kLevel] == 5) return write(client_.get(), "\x20\x03\0\0\0", 5) == 5;
     return write(client_.get(), "\x20\x02\0\0", 4) == 4;
   }
   /// The next packet, or none within five seconds.
