@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "fleetward/base/log.h"
 #include "fleetward/crypto/digest.h"
+#include "fleetward/model/dimension.h"
 #include "fleetward/model/json.h"
 #include "fleetward/report/record.h"
 #include "fleetward/telemetry/query.h"
@@ -16,6 +18,8 @@ namespace {
 constexpr std::int64_t kStart = 1'700'000'100'000;
 constexpr std::uint32_t kShards = 2;
 constexpr int kThings = 60;
+constexpr int kSteady = 56;   // from here on they stay connected and break no rule: a model learns nothing of a thing in alarm
+constexpr std::uint32_t kDimension = 6;
 
 model::EntityId EntityOf(int thing) { return {static_cast<std::uint64_t>(thing) * 0x9e3779b97f4a7c15ULL, 7}; }
 std::string NameOf(int thing) { return "thing-" + std::to_string(thing); }
@@ -33,12 +37,17 @@ class NoAnswers : public AnswerSink {
   void Flush() override {}
 };
 
+constexpr const char* kCompared[] = {"admin", "p-ports", "p-sent", "p-admin", "most", "ml-sent", "ml-admin"};
+
 /// A log of everything that can happen to a fleet; the same for the same seed.
 class Story {
  public:
   explicit Story(std::uint64_t seed) : random_(seed) {
     Compare();
-    for (int i = 0; i < 1500; ++i) Next();
+    ConnectSteady();
+    for (int i = 0; i < 750; ++i) Next();
+    Night();
+    for (int i = 0; i < 750; ++i) Next();
     Add(WatermarkRecord{now_ms_ + 20'000});
   }
   std::vector<std::string> records;
@@ -57,7 +66,7 @@ class Story {
     record.time_ms = now_ms_;
     record.config.entity = EntityOf(thing);
     record.config.name = model::ThingName(NameOf(thing));
-    if (thing % 3 == 0) record.config.groups = {model::ThingGroupName("g")};
+    if (thing % 3 != 2 && thing < kSteady) record.config.groups = {model::ThingGroupName("g")};
     Add(record);
   }
 
@@ -73,61 +82,127 @@ class Story {
           {"name":"offline","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than",
            "durationSeconds":300,"value":{"count":1}}},
           {"name":"bytes","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than",
-           "durationSeconds":300,"value":{"count":900}}}]})");
-    record.config.definition_versions = {static_cast<std::int64_t>(now_ms_), 1, 1, 1};
+           "durationSeconds":300,"value":{"count":900}}},
+          {"name":"admin","metric":"aws:num-messages-sent","metricDimension":{"dimensionName":"admin","operator":"IN"},
+           "criteria":{"comparisonOperator":"less-than","durationSeconds":10,"value":{"count":4}}},
+          {"name":"p-ports","metric":"aws:num-listening-tcp-ports","criteria":{"comparisonOperator":"less-than-equals",
+           "durationSeconds":30,"statisticalThreshold":{"statistic":")" + (Pick(8) == 0 ? "p90" : "p99") + R"("}}},
+          {"name":"p-sent","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"less-than-equals",
+           "durationSeconds":10,"statisticalThreshold":{"statistic":"p99.99"}}},
+          {"name":"p-admin","metric":"aws:num-messages-sent","metricDimension":{"dimensionName":"admin","operator":"NOT_IN"},
+           "criteria":{"comparisonOperator":"less-than-equals","durationSeconds":20,"statisticalThreshold":{"statistic":"p90"}}},
+          {"name":"ml-sent","metric":"aws:num-messages-sent","criteria":{"mlDetectionConfig":{"confidenceLevel":"LOW"}}},
+          {"name":"ml-admin","metric":"aws:num-messages-sent","metricDimension":{"dimensionName":"admin","operator":"IN"},
+           "criteria":{"mlDetectionConfig":{"confidenceLevel":"LOW"}}}]})");
+    record.config.definition_versions.assign(record.config.profile.behaviors.size(), 1);
+    record.config.definition_versions[0] = now_ms_;
+    const model::Behavior& ports = record.config.profile.behaviors[5];
+    record.config.definition_versions[5] = *ports.criteria->statistic == "p90" ? 2 : 1;
     model::ProfileTarget::Kind kind =
         Pick(2) != 0 ? model::ProfileTarget::Kind::kAllThings : model::ProfileTarget::Kind::kAllRegistered;
     record.config.targets.push_back({kind, {}});
     Add(record);
   }
 
+  /// A rule that most violate.
+  void SetDigestProfile() {
+    ProfileSetRecord record;
+    record.time_ms = now_ms_;
+    record.config.profile = *model::ParseSecurityProfile(
+        R"({"securityProfileName":"Q","behaviors":[
+          {"name":"most","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"greater-than",
+           "durationSeconds":10,"statisticalThreshold":{"statistic":"p50"}}}]})");
+    record.config.definition_versions = {1};
+    record.config.targets.push_back({model::ProfileTarget::Kind::kThingGroup, model::ThingGroupName("g")});
+    Add(record);
+  }
+
+  void Connect(int thing, ConnectionRecord::Kind kind, std::uint64_t number) {
+    std::string name = NameOf(thing);
+    ConnectionRecord connection;
+    connection.entity = EntityOf(thing);
+    connection.thing = name;
+    connection.kind = kind;
+    connection.time_ms = now_ms_;
+    connection.connection = number;
+    connection.client_id = name;
+    Add(connection);
+  }
+  void ConnectSteady() {
+    for (int thing = kSteady; thing < kThings; ++thing) Connect(thing, ConnectionRecord::Kind::kConnect, 1);
+  }
+
+  /// Messages in a dimension and beside it.
+  void Count(int thing, std::uint64_t inside, std::uint64_t outside) {
+    std::string name = NameOf(thing);
+    CountsRecord counts;
+    counts.entity = EntityOf(thing);
+    counts.thing = name;
+    counts.bucket_ms = now_ms_ - now_ms_ % 10'000;
+    counts.time_ms = now_ms_;
+    counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+    counts.source_ip = "192.0.2.1";
+    counts.messages_sent = inside + outside;
+    Add(counts);
+    counts.dimension = model::DimensionSeries(kDimension, model::DimensionOperator::kIn);
+    counts.messages_sent = inside;
+    Add(counts);
+    counts.dimension = model::DimensionSeries(kDimension, model::DimensionOperator::kNotIn);
+    counts.messages_sent = outside;
+    Add(counts);
+  }
+
+  /// Models see for long enough what is usual, then something else.
+  void Night() {
+    ConnectSteady();
+    for (int bucket = 0; bucket < 160; ++bucket) {
+      now_ms_ += 10'000;
+      Add(WatermarkRecord{now_ms_ / 10'000 * 10'000});
+      for (int thing = kSteady; thing < kThings; ++thing) Count(thing, bucket < 155 ? 3 : 90'000, 0);
+    }
+  }
+
   /// As at each start of the server.
   void Compare() {
     Add(ConfigBeginRecord{});
+    Add(DimensionSetRecord{now_ms_, model::DimensionName("admin"), kDimension});
     for (int thing = 0; thing < kThings; ++thing) {
       if (thing % 4 != 3 && Pick(20) != 0) SetThing(thing);  // the others are not registered
     }
     SetProfile();
+    SetDigestProfile();
     Add(ConfigEndRecord{now_ms_});
   }
 
   void Next() {
-    now_ms_ += static_cast<std::int64_t>(Pick(400));
+    std::int64_t bucket = now_ms_ / 10'000;
+    now_ms_ += static_cast<std::int64_t>(Pick(1600));
+    if (now_ms_ / 10'000 != bucket && Pick(10) != 0) Add(WatermarkRecord{now_ms_ / 10'000 * 10'000});
     int thing = static_cast<int>(Pick(kThings));
+    bool steady = thing >= kSteady;
     std::string name = NameOf(thing);
     std::uint64_t kind = Pick(1000);
     if (kind < 500) {
       report::MetricReport report;
       report.report_id = Pick(1000);
       report.tcp.listed = true;
-      report.tcp.total = static_cast<std::int64_t>(Pick(10));
-      report.network.bytes_out = static_cast<std::int64_t>(Pick(1000));
+      report.tcp.total = static_cast<std::int64_t>(steady ? 1 : Pick(10));
+      report.network.bytes_out = static_cast<std::int64_t>(steady ? 1 : Pick(1000));
       std::string body;
       report::EncodeRecord(report, body);
       Add(ReportRecord{EntityOf(thing), name, now_ms_, ReportRecord::kRegistered, Pick(3), "", body});
     } else if (kind < 750) {
-      CountsRecord counts;
-      counts.entity = EntityOf(thing);
-      counts.thing = name;
-      counts.bucket_ms = now_ms_ - now_ms_ % 10'000;
-      counts.time_ms = now_ms_;
-      counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
-      counts.messages_sent = Pick(5);
-      counts.source_ip = "192.0.2.1";
-      Add(counts);
+      std::uint64_t inside = Pick(3), outside = Pick(3);
+      if (Pick(40) == 0 && !steady) (Pick(2) == 0 ? inside : outside) += 200;
+      Count(thing, inside, outside);
     } else if (kind < 850) {
-      ConnectionRecord connection;
-      connection.entity = EntityOf(thing);
-      connection.thing = name;
-      connection.kind = static_cast<ConnectionRecord::Kind>(Pick(3));
-      connection.time_ms = now_ms_;
-      connection.connection = Pick(3);
-      connection.client_id = name;
-      Add(connection);
+      auto what = static_cast<ConnectionRecord::Kind>(Pick(3));
+      Connect(thing, steady ? ConnectionRecord::Kind::kConnect : what, steady ? 1 : Pick(3));
     } else if (kind < 985) {
       Add(WatermarkRecord{now_ms_});
     } else if (kind < 988) {
       Add(EdgeStartRecord{Id128{1, Pick(100)}, now_ms_});
+      ConnectSteady();
     } else if (kind < 991) {
       SetProfile();
     } else if (kind < 994) {
@@ -149,7 +224,7 @@ class Story {
 
 class Machine {
  public:
-  explicit Machine(const Story& story) : log_(story.records) { Boot(); }
+  explicit Machine(const std::vector<std::string>& log) : log_(log) { Boot(); }
 
   void Boot() {
     auto applied = telemetry::AppliedTable::Open(*blocks_, kShards).value();
@@ -193,6 +268,17 @@ class Machine {
   }
   bool more() const { return given_ < log_.size(); }
 
+  /// The sums of the windows that the last watermark closed, as the edge loop asks for them.
+  std::vector<detect::WindowSummary> Sums() {
+    std::vector<detect::WindowSummary> parts;
+    for (auto& shard : shards_) {
+      shard->Ask([&](Shard& s) {
+        for (detect::WindowSummary& part : s.engine().PendingSummaries()) parts.push_back(std::move(part));
+      });
+    }
+    return detect::MergeWindowSummaries(parts).value();
+  }
+
   void Crash(bool flushed) {
     if (flushed) {
       ASSERT_TRUE(blocks_->Flush().ok());
@@ -215,6 +301,11 @@ class Machine {
       }).ok());
     }
     events = lines.size();
+    for (const std::string& line : lines) {
+      for (const char* behavior : kCompared) {
+        if (line.find("\"name\":\"" + std::string(behavior) + "\"") != std::string::npos) raised.insert(behavior);
+      }
+    }
     telemetry::Query query(*blocks_, {&shards_[0]->recorder(), &shards_[1]->recorder()});
     for (int thing = 0; thing < kThings; ++thing) {
       for (auto source : {telemetry::Source::kDevice, telemetry::Source::kCloud}) {
@@ -252,6 +343,7 @@ class Machine {
   std::size_t replayed = 0;
   std::size_t mixed = 0;     // starts from a store with slabs of different ages behind a whole round
   std::size_t events = 0;
+  std::set<std::string> raised;   // of kCompared
 
  private:
   const std::vector<std::string>& log_;
@@ -263,17 +355,36 @@ class Machine {
   std::vector<std::unique_ptr<Shard>> shards_;
 };
 
+/// The story as it stands in a log: behind a watermark are the sums of the windows that it closed.
+std::vector<std::string> LogOf(const Story& story) {
+  std::vector<std::string> log;
+  Machine machine(log);
+  for (const std::string& record : story.records) {
+    log.push_back(record);
+    if (TypeOf(record) != RecordType::kWatermark) continue;
+    machine.Give(log.size(), 0);
+    for (detect::WindowSummary& sum : machine.Sums()) {
+      std::string bytes;
+      EncodeLogRecord(WindowSummaryRecord{std::move(sum)}, bytes);
+      log.push_back(std::move(bytes));
+    }
+  }
+  return log;
+}
+
 TEST(ShardCrash, ByteForByteAsIfNothingHadHappened) {
   log::SetLevel(log::Level::kError);
   std::size_t mixed = 0;
+  std::set<std::string> raised;
   for (std::uint64_t seed = 1; seed <= 24; ++seed) {
-    Story story(seed);
-    Machine straight(story);
+    std::vector<std::string> log = LogOf(Story(seed));
+    Machine straight(log);
     while (straight.more()) straight.Give(100, 0);
     std::vector<std::string> expected = straight.Everything();
     EXPECT_GT(straight.events, 200U);
 
-    Machine crashing(story);
+    raised.merge(straight.raised);
+    Machine crashing(log);
     std::mt19937_64 random(seed);
     int crashes = 0;
     while (crashing.more()) {
@@ -290,6 +401,7 @@ TEST(ShardCrash, ByteForByteAsIfNothingHadHappened) {
     for (std::size_t i = 0; i < found.size(); ++i) ASSERT_EQ(found[i], expected[i]) << "seed " << seed << " line " << i;
   }
   EXPECT_GT(mixed, 20U);
+  for (const char* behavior : kCompared) EXPECT_TRUE(raised.contains(behavior)) << behavior;
 }
 
 }  // namespace
