@@ -268,6 +268,7 @@ class Server::Impl {
     options.admission.min_report_interval_seconds =
         static_cast<std::int32_t>(options_.detect_min_report_interval_seconds);
     options.store_all = options_.telemetry_store == "all";
+    options.export_interval = std::chrono::seconds(options_.detect_export_interval_seconds);
     options.retention.metric_days = static_cast<int>(options_.telemetry_retention_days);
     options.retention.downsampled_days = static_cast<int>(options_.telemetry_downsampled_days);
     options.retention.downsampled_minutes = static_cast<int>(options_.telemetry_downsampled_minutes);

@@ -34,6 +34,9 @@ void Engine::OnWindowSummary(const WindowSummary& merged) { impl_->OnWindowSumma
 std::vector<BehaviorExplanation> Engine::Explain(const model::EntityId& entity) const {
   return impl_->Explain(entity);
 }
+bool Engine::IsCovered(const model::EntityId& entity, std::string_view profile) const {
+  return impl_->IsCovered(entity, profile);
+}
 bool Engine::Knows(const model::EntityId& entity) const { return impl_->Find(entity) != nullptr; }
 Timestamp Engine::watermark() const { return FromMillis(impl_->watermark_ms() == kUnset ? 0 : impl_->watermark_ms()); }
 bool Engine::OnVerification(const model::EntityId& entity, const model::ViolationId& violation,

@@ -80,6 +80,14 @@ std::vector<BehaviorExplanation> Engine::Impl::Explain(const model::EntityId& en
   return all;
 }
 
+bool Engine::Impl::IsCovered(const model::EntityId& entity, std::string_view profile) const {
+  const Thing* thing = table_.Find(entity);
+  if (!thing) return false;
+  const auto& profiles = thing->plan().profiles;
+  return std::any_of(profiles.begin(), profiles.end(),
+                     [&](const auto& each) { return each->config.profile.name.value() == profile; });
+}
+
 std::vector<std::string> Engine::Impl::DigestBehaviors() const {
   std::vector<std::string> names;
   for (const auto& [name, profile] : profiles_) {

@@ -122,6 +122,7 @@ class Engine::Impl {
 
   // engine_explain.cc
   std::vector<BehaviorExplanation> Explain(const model::EntityId& entity) const;
+  bool IsCovered(const model::EntityId& entity, std::string_view profile) const;
   EngineStats stats() const;
   std::vector<std::string> DigestBehaviors() const;
 

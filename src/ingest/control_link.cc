@@ -41,18 +41,15 @@ void ControlLink::Stop() {
   }
 }
 
-Result<std::string> ControlLink::Secret() const {
-  FW_ASSIGN(std::string secret, ReadFile(options_.secret_file, 4096));
+Result<mqtt::ClientOptions> ControlClientOptions(const std::string& socket, const std::string& secret_file,
+                                                 const std::string& client_id) {
+  FW_ASSIGN(std::string secret, ReadFile(secret_file, 4096));
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-  return secret;
-}
-
-mqtt::ClientOptions ControlLink::LinkOptions(const std::string& client_id, const std::string& secret) const {
   mqtt::ClientOptions options;
-  options.unix_socket = options_.socket;
+  options.unix_socket = socket;
   options.client_id = client_id;
   options.username = "fleetward";
-  options.password = secret;
+  options.password = std::move(secret);
   options.keep_alive_seconds = 30;
   return options;
 }
@@ -60,8 +57,8 @@ mqtt::ClientOptions ControlLink::LinkOptions(const std::string& client_id, const
 // The client is made once: threads that Send never see it change.
 Status ControlLink::Open() {
   if (!client_) {
-    FW_ASSIGN(std::string secret, Secret());
-    mqtt::ClientOptions options = LinkOptions("$fleetward-server", secret);  // no device can have such a name
+    // No device can have such a name.
+    FW_ASSIGN(auto options, ControlClientOptions(options_.socket, options_.secret_file, "$fleetward-server"));
     options.version5 = true;
     FW_ASSIGN(client_, mqtt::Client::Create(std::move(options), *this));
     client_->StartThread();
@@ -183,8 +180,8 @@ Status ControlLink::EndSession(const std::string& client_id) {
     void OnPublished(int) override {}
     void OnSubscribed(int, int) override {}
   } ends;
-  FW_ASSIGN(std::string secret, Secret());
-  FW_ASSIGN(auto client, mqtt::Client::Create(LinkOptions(client_id, secret), ends));
+  FW_ASSIGN(auto options, ControlClientOptions(options_.socket, options_.secret_file, client_id));
+  FW_ASSIGN(auto client, mqtt::Client::Create(std::move(options), ends));
   FW_TRY(client->Connect());
   for (int i = 0; i < 200 && !ends.connected && !ends.over; ++i) client->Poll(10);
   if (!ends.connected) return Error(Code::kUnavailable, "the broker did not let go of the session");

@@ -20,6 +20,11 @@
 
 namespace fleetward::ingest {
 
+/// Of a connection of the server itself to the broker's private listener. `client_id` begins with `$`, unless a device's
+/// session is to be taken over. Errors: of the secret's file.
+Result<mqtt::ClientOptions> ControlClientOptions(const std::string& socket, const std::string& secret_file,
+                                                 const std::string& client_id);
+
 class ControlLink final : public AnswerSink, private mqtt::Handler {
  public:
   struct Options {
@@ -59,8 +64,6 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   void OnConnect(int return_code) override;
   void OnDisconnect(const std::string& reason) override;
   void OnMessage(const mqtt::Message& message) override;
-  mqtt::ClientOptions LinkOptions(const std::string& client_id, const std::string& secret) const;
-  Result<std::string> Secret() const;
   void OnPublished(int) override {}
   void OnSubscribed(int, int) override {}
 

@@ -17,6 +17,7 @@
 #include "fleetward/report/edge_command.h"
 #include "frame_converter.h"
 #include "just_in_time.h"
+#include "metrics_exporter.h"
 #include "replay.h"
 #include "retained_index.h"
 #include "shard.h"
@@ -57,6 +58,9 @@ class Pipeline::Impl {
     control_ = std::make_unique<ControlLink>(
         ControlLink::Options{options_.control_socket, options_.control_secret_file}, [this] { SendWholePolicy(); },
         *parts_.counters);
+    MetricsExporter::Options exports{options_.control_socket, options_.control_secret_file, {}};
+    exports.limits.interval_ms = options_.export_interval.count();
+    exporter_ = std::make_unique<MetricsExporter>(std::move(exports), *parts_.clock, *parts_.counters);
     MakeShards();
     for (auto& shard : shards_) FW_TRY(shard->Load(applied));
     FW_ASSIGN(ReplayOutcome replayed, ReplayLog(*log_, applied.applied + 1, shards_));
@@ -115,6 +119,7 @@ class Pipeline::Impl {
     just_in_time_.reset();
     retained_.reset();
     for (auto& shard : shards_) shard->Stop();
+    if (exporter_) exporter_->Stop();
     if (control_) control_->Stop();
     if (blocks_) {
       Status flushed = blocks_->Flush();
@@ -184,6 +189,7 @@ class Pipeline::Impl {
   std::unique_ptr<store::BlockStore> blocks_;
   std::unique_ptr<store::EventLog> log_;
   std::unique_ptr<ControlLink> control_;
+  std::unique_ptr<MetricsExporter> exporter_;
   std::vector<std::unique_ptr<Shard>> shards_;
   FaultBook faults_;
   std::unique_ptr<bus::FrameListener> listener_;
@@ -224,6 +230,7 @@ class Pipeline::Impl {
       shard.admission = options_.admission;
       shard.store_all = options_.store_all;
       shard.observer = parts_.observer;
+      shard.exported = [this](const std::string& topic, std::string_view item) { exporter_->Add(topic, item); };
       shards_.push_back(std::make_unique<Shard>(
           std::move(shard), *blocks_, *parts_.clock, *control_,
           [this](std::span<const notify::Publication> alerts) {

@@ -28,6 +28,7 @@
 #include "fleetward/ingest/thing_observer.h"
 #include "fleetward/ingest/thing_report.h"
 #include "fleetward/telemetry/shard_state.h"
+#include "export_plan.h"
 #include "sample_builder.h"
 #include "thing_state.h"
 
@@ -50,6 +51,9 @@ struct LogBatch {
   }
 };
 
+/// Takes one exported value (ExportItem) for a topic; must not wait.
+using ExportSink = std::function<void(const std::string& topic, std::string_view item)>;
+
 struct ShardOptions {
   std::uint32_t index = 0;
   std::uint32_t count = 1;
@@ -57,6 +61,7 @@ struct ShardOptions {
   detect::AdmissionOptions admission;
   bool store_all = true;                       // telemetry.store
   ThingObserver* observer = nullptr;           // outlives the shard
+  ExportSink exported;                         // empty: nothing is exported
   std::uint32_t max_unregistered_things = 200'000;
   // A checkpoint writes whole slabs, so one is begun when replay would take long: after four records a thing within
   // these bounds (seconds of replay; D21 allows a minute), or after the age; never more often than the interval. It takes
@@ -149,6 +154,13 @@ class Shard {
   void AddToBucket(const CountsRecord& r, ThingState& thing);
   void AddToTopics(const CountsRecord& r, OpenBucket& bucket);
   void CloseBucket(ThingState& thing);
+
+  // shard_export.cc: at most once; a replay exports nothing.
+  void Export(const ThingState& thing, const OpenBucket* bucket);
+  void ExportOffline(const ThingState& thing, std::int64_t time_ms);
+  void ExportOfflineHourly(std::int64_t before_ms, std::int64_t now_ms);
+  bool Exports() const { return !exports_.empty() && !replaying_ && options_.exported; }
+
   bool Retained(model::MetricId metric) const;
   void RefreshRetained();
 
@@ -181,6 +193,7 @@ class Shard {
   std::size_t unregistered_ = 0;
   std::vector<model::EntityId> open_buckets_;
   CustomMetricTable customs_;
+  ExportPlan exports_;             // not saved: each start says the configuration again
   std::map<std::string, std::vector<model::MetricToRetain>> profiles_;  // name -> metrics it uses or retains
   std::set<model::MetricId> retained_;
   std::map<std::string, std::uint32_t, std::less<>> dimensions_;   // name -> number

@@ -10,7 +10,7 @@ namespace fleetward::ingest {
 namespace {
 
 constexpr std::uint8_t kOwnVersion = 3;   // of the shard's own row
-constexpr std::uint8_t kSlabVersion = 4;
+constexpr std::uint8_t kSlabVersion = 5;
 constexpr std::int64_t kLastCheckpointMs = 2000;  // a stop must end within seconds (D32); the rest is replayed
 
 }  // namespace

@@ -17,6 +17,15 @@ void AddAddress(std::string_view text, std::vector<model::IpAddress>& addresses)
   if (std::find(addresses.begin(), addresses.end(), *ip) == addresses.end()) addresses.push_back(*ip);
 }
 
+/// OpenBucket or TopicBucket.
+template <class Bucket>
+void AddSizes(const CountsRecord& r, Bucket& bucket) {
+  if (r.messages_sent == 0) return;
+  bool first = bucket.messages_sent == r.messages_sent;
+  bucket.min_payload = first ? r.min_payload : std::min(bucket.min_payload, r.min_payload);
+  bucket.max_payload = std::max(bucket.max_payload, r.max_payload);
+}
+
 }  // namespace
 
 void Shard::On(const CountsRecord& r) {
@@ -65,7 +74,7 @@ void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
   if (r.dimension != 0) return AddToTopics(r, bucket);
   bucket.messages_sent += r.messages_sent;
   bucket.bytes_sent += r.bytes_sent;
-  bucket.max_payload = std::max(bucket.max_payload, r.max_payload);
+  AddSizes(r, bucket);
   bucket.messages_received += r.messages_received;
   bucket.authorization_failures += r.authorization_failures;
   bucket.connection_attempts += r.connection_attempts;
@@ -83,7 +92,8 @@ void Shard::AddToTopics(const CountsRecord& r, OpenBucket& bucket) {
     topics->series = r.dimension;
   }
   topics->messages_sent += r.messages_sent;
-  topics->max_payload = std::max(topics->max_payload, r.max_payload);
+  topics->bytes_sent += r.bytes_sent;
+  AddSizes(r, *topics);
   topics->messages_received += r.messages_received;
   topics->authorization_failures += r.authorization_failures;
   AddAddress(r.source_ip, topics->source_ips);
@@ -101,6 +111,8 @@ void Shard::CloseBucket(ThingState& thing) {
   FillSample(bucket, sample_);
   for (const telemetry::SeriesKey& key : topic_series_) FillSample(bucket, key, sample_);
   state_->recorder().Add(sample_, position_);
+  // What came after its bucket's end is stored beside it; two values of one time would contradict each other.
+  if (ToMillis(sample_.time) > watermark_ms_) Export(thing, &bucket);
   thing.bucket.reset();
   Touch(thing.entity);
 }
@@ -108,7 +120,6 @@ void Shard::CloseBucket(ThingState& thing) {
 void Shard::On(const WindowSummaryRecord& r) { engine_->OnWindowSummary(r.summary); }
 
 void Shard::On(const WatermarkRecord& r) {
-  watermark_ms_ = std::max(watermark_ms_, r.time_ms);
   engine_->OnWatermark(FromMillis(r.time_ms));
   std::int64_t length_ms = std::int64_t{options_.engine.bucket_seconds} * 1000;
   std::erase_if(open_buckets_, [&](const model::EntityId& entity) {
@@ -118,6 +129,8 @@ void Shard::On(const WatermarkRecord& r) {
     CloseBucket(*thing);
     return true;
   });
+  ExportOfflineHourly(watermark_ms_, r.time_ms);
+  watermark_ms_ = std::max(watermark_ms_, r.time_ms);
 }
 
 void Shard::On(const ClockStepRecord& r) {
@@ -180,6 +193,7 @@ void Shard::On(const ConnectionRecord& r) {
       if (open.empty()) RecordOffline(r.entity, r.time_ms, 0);
     }
     details.last_online_ms = r.time_ms;
+    ExportOffline(*thing, r.time_ms);
     details.last_client_id = r.client_id;
     details.last_address = r.source_ip;
     detect::ConnectionEvent event;

@@ -12,6 +12,7 @@ void Shard::On(const ProfileSetRecord& r) {
     if (behavior.metric) metrics.push_back({*behavior.metric, behavior.dimension, {}});
   }
   profiles_.insert_or_assign(r.config.profile.name.value(), std::move(metrics));
+  exports_.Set(r.config.profile);
   if (reconciling_) seen_profiles_.insert(r.config.profile.name.value());
   engine_->SetProfile(r.config, FromMillis(r.time_ms));
   RefreshRetained();
@@ -19,6 +20,7 @@ void Shard::On(const ProfileSetRecord& r) {
 
 void Shard::On(const ProfileRemovedRecord& r) {
   profiles_.erase(r.name.value());
+  exports_.Remove(r.name.value());
   engine_->RemoveProfile(r.name, FromMillis(r.time_ms));
   RefreshRetained();
 }
@@ -116,6 +118,7 @@ void Shard::On(const ConfigEndRecord& r) {
 bool Shard::Retained(model::MetricId metric) const { return options_.store_all || retained_.contains(metric); }
 
 void Shard::RefreshRetained() {
+  exports_.Resolve(customs_, dimensions_);
   retained_.clear();
   topic_series_.clear();
   for (const auto& [profile, metrics] : profiles_) {

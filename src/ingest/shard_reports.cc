@@ -58,6 +58,7 @@ void Shard::RecordReport(const ReportRecord& r, ThingState& thing) {
   faults_.clear();
   FillSample(report_, customs_, sample_, faults_);
   for (std::string& fault : faults_) thing.AddFault(r.time_ms, std::move(fault));
+  Export(thing, nullptr);
   if (options_.store_all || std::any_of(sample_.fields().begin(), sample_.fields().end(),
                                         [this](const auto& field) { return Retained(field.key.metric); })) {
     state_->recorder().Add(sample_, position_);

@@ -6,6 +6,7 @@
 
 #include "fleetward/alarms/alarm_query.h"
 #include "fleetward/crypto/digest.h"
+#include "fleetward/model/json.h"
 #include "fleetward/report/record.h"
 #include "fleetward/store/memory_store.h"
 #include "fleetward/telemetry/query.h"
@@ -41,6 +42,9 @@ class ShardTest : public testing::Test {
     options.engine.sha256 = Sha256;
     options.engine.bucket_seconds = 10;
     options.admission.min_report_interval_seconds = 0;
+    options.exported = [this](const std::string& topic, std::string_view item) {
+      exported_.push_back(topic + " " + std::string(item));
+    };
     shard_ = std::make_unique<Shard>(
         options, *blocks_, clock_, answers_,
         [this](std::span<const notify::Publication> alerts) {
@@ -147,6 +151,7 @@ class ShardTest : public testing::Test {
   std::size_t applied_ = 0;
   std::map<Id128, int> alerts_;
   bool alerts_fail_ = false;
+  std::vector<std::string> exported_;
   std::unique_ptr<Shard> shard_;
 };
 
@@ -323,6 +328,98 @@ TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
   EXPECT_EQ(values(13), (std::vector<std::int64_t>{18, 0}));
   EXPECT_EQ(values(99), (std::vector<std::int64_t>{}));
   EXPECT_EQ(Active(), 0U);
+}
+
+TEST_F(ShardTest, MarkedMetricsOfCoveredThingsAreExportedOnceAndNeverByAReplay) {
+  ThingSetRecord thing;
+  thing.config.entity = kThing;
+  thing.config.name = model::ThingName("pump");
+  thing.config.groups = {model::ThingGroupName("g")};
+  Log(thing);
+  Log(DimensionSetRecord{1, model::DimensionName("admin"), 6});
+  ProfileSetRecord profile;
+  profile.config.profile = *model::ParseSecurityProfile(
+      R"({"securityProfileName":"P","metricsExportConfig":{"mqttTopic":"out","roleArn":"r"},"behaviors":[
+      {"name":"b","metric":"aws:num-listening-tcp-ports","exportMetric":true},{"name":"c","metric":"aws:all-bytes-in"}],
+      "additionalMetricsToRetainV2":[{"metric":"aws:message-byte-size","exportMetric":true},
+      {"metric":"aws:disconnect-duration","exportMetric":true},{"metric":"aws:num-messages-sent","exportMetric":true,
+       "metricDimension":{"dimensionName":"admin"}}]})");
+  profile.config.definition_versions = {1, 1};
+  profile.config.targets.push_back({model::ProfileTarget::Kind::kThingGroup, model::ThingGroupName("g")});
+  Log(profile);
+  Log(WatermarkRecord{kStart});
+  Report(kStart + 1000, 9, 1);
+  Report(kStart + 1100, 9, 1);  // the same again
+  ConnectionRecord connection;
+  connection.entity = kThing;
+  connection.thing = "pump";
+  connection.flags = ConnectionRecord::kRegistered;
+  connection.time_ms = kStart + 2000;
+  connection.connection = 1;
+  Log(connection);
+  CountsRecord counts;
+  counts.entity = kThing;
+  counts.thing = "pump";
+  counts.bucket_ms = kStart;
+  counts.time_ms = kStart + 3000;
+  counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+  counts.messages_sent = 2;
+  counts.bytes_sent = 30;
+  counts.min_payload = 10;
+  counts.max_payload = 20;
+  Log(counts);
+  counts.messages_sent = 1;
+  counts.bytes_sent = counts.min_payload = counts.max_payload = 4;
+  Log(counts);
+  counts.dimension = 12;
+  Log(counts);
+  Log(WatermarkRecord{kStart + 10'000});
+  counts.dimension = 0;
+  Log(counts);  // late: stored, not exported
+  Log(WatermarkRecord{kStart + 11'000});
+  ThingSetRecord other;  // in no group
+  other.config.entity = {1, 1};
+  other.config.name = model::ThingName("other");
+  Log(other);
+  connection.entity = other.config.entity;
+  connection.thing = "other";
+  Log(connection);
+  Deliver();
+  const std::int64_t start = kStart / 1000;
+  auto item = [&](const char* name, const char* value, std::int64_t at, const char* rest = "") {
+    return std::string("out {\"name\":\"") + name + "\",\"thing\":\"pump\",\"value\":" + value +
+           ",\"version\":1,\"timestamp\":" + std::to_string(at) + rest + "}";
+  };
+  EXPECT_EQ(exported_, (std::vector<std::string>{
+                           item("aws:num-listening-tcp-ports", R"({"count":9})", start + 1),
+                           item("aws:disconnect-duration", R"({"count":0})", start + 2),
+                           item("aws:message-byte-size", R"({"count":20,"min":4,"max":20,"total":34})", start + 10),
+                           item("aws:num-messages-sent", R"({"count":1})", start + 10,
+                                R"(,"dimension":{"name":"admin","operator":"IN"})")}));
+  exported_.clear();
+  Crash(false);  // all of it is replayed
+  EXPECT_TRUE(exported_.empty()) << exported_[0];
+  // Offline time, each full hour.
+  connection.entity = kThing;
+  connection.thing = "pump";
+  connection.kind = ConnectionRecord::Kind::kDisconnect;
+  connection.time_ms = kStart + 20'000;
+  Log(connection);
+  Deliver();
+  EXPECT_EQ(exported_, std::vector<std::string>{item("aws:disconnect-duration", R"({"count":0})", start + 20)});
+  exported_.clear();
+  const std::int64_t hour = kStart / 3'600'000 * 3'600'000 + 3'600'000;
+  for (std::int64_t at : {hour - 1000, hour + 500, hour + 1500}) Log(WatermarkRecord{at});
+  Deliver();
+  std::string offline = "{\"count\":" + std::to_string(hour / 1000 - start - 20) + "}";
+  EXPECT_EQ(exported_, std::vector<std::string>{item("aws:disconnect-duration", offline.c_str(), hour / 1000)});
+  exported_.clear();
+  ProfileRemovedRecord removed;
+  removed.name = profile.config.profile.name;
+  Log(removed);
+  Report(hour + 2000, 9, 7);
+  Deliver();
+  EXPECT_TRUE(exported_.empty());
 }
 
 TEST_F(ShardTest, WhatTheRegistryNoLongerHasIsRemovedAtTheNextStart) {

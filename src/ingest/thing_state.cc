@@ -27,16 +27,17 @@ bool LoadAddresses(ByteReader& r, std::vector<model::IpAddress>& addresses) {
 }
 
 void SaveBucket(ByteWriter& w, const OpenBucket& bucket) {
-  for (std::uint64_t v : {bucket.messages_sent, bucket.bytes_sent, bucket.max_payload, bucket.messages_received,
-                          bucket.authorization_failures, bucket.connection_attempts, bucket.disconnects}) {
+  for (std::uint64_t v : {bucket.messages_sent, bucket.bytes_sent, bucket.max_payload, bucket.min_payload,
+                          bucket.messages_received, bucket.authorization_failures, bucket.connection_attempts,
+                          bucket.disconnects}) {
     w.Varint(v);
   }
   SaveAddresses(w, bucket.source_ips);
   w.U8(bucket.clock_step ? 1 : 0);
   w.Varint(bucket.topics.size());
   for (const TopicBucket& topics : bucket.topics) {
-    for (std::uint64_t v : {std::uint64_t{topics.series}, topics.messages_sent, topics.max_payload,
-                            topics.messages_received, topics.authorization_failures}) {
+    for (std::uint64_t v : {std::uint64_t{topics.series}, topics.messages_sent, topics.bytes_sent, topics.max_payload,
+                            topics.min_payload, topics.messages_received, topics.authorization_failures}) {
       w.Varint(v);
     }
     SaveAddresses(w, topics.source_ips);
@@ -44,7 +45,7 @@ void SaveBucket(ByteWriter& w, const OpenBucket& bucket) {
 }
 
 bool LoadBucket(ByteReader& r, OpenBucket& bucket) {
-  for (std::uint64_t* v : {&bucket.messages_sent, &bucket.bytes_sent, &bucket.max_payload,
+  for (std::uint64_t* v : {&bucket.messages_sent, &bucket.bytes_sent, &bucket.max_payload, &bucket.min_payload,
                            &bucket.messages_received, &bucket.authorization_failures, &bucket.connection_attempts,
                            &bucket.disconnects}) {
     *v = r.Varint();
@@ -56,8 +57,8 @@ bool LoadBucket(ByteReader& r, OpenBucket& bucket) {
   for (std::uint64_t i = 0; i < count; ++i) {
     TopicBucket topics;
     topics.series = static_cast<std::uint32_t>(r.Varint());
-    for (std::uint64_t* v : {&topics.messages_sent, &topics.max_payload, &topics.messages_received,
-                             &topics.authorization_failures}) {
+    for (std::uint64_t* v : {&topics.messages_sent, &topics.bytes_sent, &topics.max_payload,
+                             &topics.min_payload, &topics.messages_received, &topics.authorization_failures}) {
       *v = r.Varint();
     }
     if (!LoadAddresses(r, topics.source_ips)) return false;

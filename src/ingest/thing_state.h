@@ -20,7 +20,9 @@ namespace fleetward::ingest {
 struct TopicBucket {
   std::uint32_t series = 0;  // model::DimensionSeries
   std::uint64_t messages_sent = 0;
+  std::uint64_t bytes_sent = 0;
   std::uint64_t max_payload = 0;
+  std::uint64_t min_payload = 0;             // 0 while no message was sent
   std::uint64_t messages_received = 0;
   std::uint64_t authorization_failures = 0;
   std::vector<model::IpAddress> source_ips;  // at most kMaxSourceIps
@@ -32,6 +34,7 @@ struct OpenBucket {
   std::uint64_t messages_sent = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t max_payload = 0;
+  std::uint64_t min_payload = 0;             // 0 while no message was sent
   std::uint64_t messages_received = 0;
   std::uint64_t authorization_failures = 0;
   std::uint64_t connection_attempts = 0;

@@ -205,6 +205,16 @@ Result<std::map<std::string, AlertTarget>> ReadAlertTargets(const json& object) 
   return targets;
 }
 
+Result<std::optional<MetricsExportConfig>> ReadMetricsExport(const json& object) {
+  const json* at = Find(object, "metricsExportConfig");
+  if (!at) return std::optional<MetricsExportConfig>();
+  FW_TRY(NeedObject(*at, "metricsExportConfig"));
+  std::optional<std::string> topic, role;
+  FW_TRY(Read(*at, "mqttTopic", topic));
+  FW_TRY(Read(*at, "roleArn", role));
+  return std::optional(MetricsExportConfig{topic.value_or(""), role.value_or("")});
+}
+
 template <class T, class Reader>
 Result<std::vector<T>> ReadList(const json& object, const char* member, Reader reader) {
   std::vector<T> list;
@@ -264,12 +274,16 @@ json ToJson(const SecurityProfile& profile) {
   for (const auto& [type, target] : profile.alert_targets) {
     targets[type] = {{"alertTargetArn", target.alert_target_arn}, {"roleArn", target.role_arn}};
   }
-  return {{"securityProfileName", profile.name.value()},
-          {"securityProfileDescription", profile.description},
-          {"behaviors", std::move(behaviors)},
-          {"alertTargets", std::move(targets)},
-          {"additionalMetricsToRetainV2", std::move(retained)},
-          {"version", profile.version}};
+  json out = {{"securityProfileName", profile.name.value()},
+              {"securityProfileDescription", profile.description},
+              {"behaviors", std::move(behaviors)},
+              {"alertTargets", std::move(targets)},
+              {"additionalMetricsToRetainV2", std::move(retained)},
+              {"version", profile.version}};
+  if (const auto& config = profile.metrics_export) {
+    out["metricsExportConfig"] = {{"mqttTopic", config->mqtt_topic}, {"roleArn", config->role_arn}};
+  }
+  return out;
 }
 
 Result<MetricValue> MetricValueFromJson(const json& value) {
@@ -339,6 +353,7 @@ Result<SecurityProfile> SecurityProfileFromJson(const json& object) {
   FW_ASSIGN(profile.additional_metrics_to_retain,
             ReadList<MetricToRetain>(object, "additionalMetricsToRetainV2", MetricToRetainFromJson));
   FW_ASSIGN(profile.alert_targets, ReadAlertTargets(object));
+  FW_ASSIGN(profile.metrics_export, ReadMetricsExport(object));
   return profile;
 }
 

@@ -78,6 +78,7 @@ TEST(SecurityProfileJson, RoundTrips) {
       R"({"additionalMetricsToRetainV2":[{"exportMetric":true,"metric":"aws:num-messages-sent",)"
       R"("metricDimension":{"dimensionName":"d","operator":"IN"}}],)"
       R"("alertTargets":{"SNS":{"alertTargetArn":"arn:t","roleArn":"arn:r"}},"behaviors":[{"name":"b"}],)"
+      R"("metricsExportConfig":{"mqttTopic":"t/e","roleArn":"arn:r"},)"
       R"("securityProfileDescription":"","securityProfileName":"p","version":7})";
   auto profile = ParseSecurityProfile(text);
   ASSERT_TRUE(profile);

@@ -164,6 +164,7 @@ model::SecurityProfile EngineForm(const SecurityProfile& profile) {
   form.behaviors = profile.content.behaviors.value_or(std::vector<model::Behavior>());
   form.alert_targets = profile.content.alert_targets.value_or(std::map<std::string, model::AlertTarget>());
   form.additional_metrics_to_retain = RetainedMetrics(profile.content);
+  form.metrics_export = profile.content.metrics_export;
   form.version = profile.version;
   return form;
 }

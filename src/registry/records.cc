@@ -281,7 +281,7 @@ std::string Encode(const SecurityProfile& profile) {
   out.Optional(content.metrics_to_retain_v2, [&](const std::vector<model::MetricToRetain>& metrics) {
     out.List(metrics, [&](const model::MetricToRetain& metric) { PutRetained(out, metric); });
   });
-  out.Optional(content.metrics_export, [&](const MetricsExportConfig& config) {
+  out.Optional(content.metrics_export, [&](const model::MetricsExportConfig& config) {
     out.Bytes(config.mqtt_topic);
     out.Bytes(config.role_arn);
   });
@@ -306,9 +306,9 @@ Result<SecurityProfile> DecodeSecurityProfile(std::string_view name, std::string
       in.Optional<std::vector<std::string>>([&] { return in.List<std::string>(text); });
   content.metrics_to_retain_v2 = in.Optional<std::vector<model::MetricToRetain>>(
       [&] { return in.List<model::MetricToRetain>([&] { return TakeRetained(in); }); });
-  content.metrics_export = in.Optional<MetricsExportConfig>([&] {
+  content.metrics_export = in.Optional<model::MetricsExportConfig>([&] {
     std::string topic = in.Text();
-    return MetricsExportConfig{std::move(topic), in.Text()};
+    return model::MetricsExportConfig{std::move(topic), in.Text()};
   });
   return in.Finish(std::move(profile), "security profile");
 }

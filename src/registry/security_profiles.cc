@@ -4,6 +4,8 @@
 #include <set>
 
 #include "fleetward/detect/config.h"
+#include "fleetward/policy/topic.h"
+#include "fleetward/registry/names.h"
 #include "profile_access.h"
 
 namespace fleetward::registry {
@@ -57,12 +59,30 @@ std::vector<std::string> RetainFaults(const ProfileContent& content, const model
   return faults;
 }
 
+// The server itself publishes there, unchecked by any policy: what only the service says on reserved topics must not come
+// from a profile.
+std::vector<std::string> ExportFaults(const ProfileContent& content) {
+  std::vector<std::string> faults;
+  if (!content.metrics_export) return faults;
+  const std::string& topic = content.metrics_export->mqtt_topic;
+  if (Status valid = policy::ValidateTopic(topic); !valid.ok()) {
+    faults.push_back("metricsExportConfig.mqttTopic: " + valid.error().message());
+  } else if (topic.starts_with('$') && !topic.starts_with("$aws/rules/")) {
+    faults.push_back("metricsExportConfig.mqttTopic " + topic + " is reserved: of the topics that begin with $ only $aws/rules/ is possible");
+  }
+  if (Status role = CheckRoleArn(content.metrics_export->role_arn); !role.ok()) {
+    faults.push_back("metricsExportConfig: " + role.error().message());
+  }
+  return faults;
+}
+
 Status CheckContent(ConstReader reader, const ProfileContent& content, const Quotas& quotas) {
   model::BehaviorRules rules = RulesFor(reader, quotas);
   std::vector<std::string> faults;
   if (content.behaviors) faults = model::ValidateBehaviors(*content.behaviors, rules);
   for (auto& fault : AlertTargetFaults(content)) faults.push_back(std::move(fault));
   for (auto& fault : RetainFaults(content, rules)) faults.push_back(std::move(fault));
+  for (auto& fault : ExportFaults(content)) faults.push_back(std::move(fault));
   return Faults(faults);
 }
 

@@ -65,7 +65,7 @@ TEST_F(SecurityProfilesTest, ContentComesBackAsItWasGiven) {
   content.metrics_to_retain_v2 = {
       {{"aws:num-messages-sent", model::MetricDimension{model::DimensionName("d"), model::DimensionOperator::kNotIn}, {}},
        {"cpu", std::nullopt, true}}};
-  content.metrics_export = MetricsExportConfig{"topic", "arn:aws:iam::123456789012:role/r"};
+  content.metrics_export = model::MetricsExportConfig{"topic", "arn:aws:iam::123456789012:role/r"};
   EXPECT_OK(Make("p", content));
   auto read = profiles().Describe(Name("p"));
   ASSERT_TRUE(read.ok());
@@ -91,10 +91,11 @@ TEST_F(SecurityProfilesTest, EveryFaultIsNamed) {
   ProfileContent content = With({Parse(R"({"name":"b","metric":"nope"})"), Bytes("c", 1), Bytes("c", 2)});
   content.metrics_to_retain = {{"neither"}};
   content.alert_targets = {{"SNS", {"arn:aws:sqs:us-east-1:123456789012:q", "arn:aws:iam::123456789012:role/r"}}};
+  content.metrics_export = model::MetricsExportConfig{"$CONTROL/fleetward/v1", "role"};
   auto made = Make("p", content);
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().code(), Code::kInvalidArgument);
-  for (const char* part : {"nope", "used by another behavior", "neither", "SNS topic"}) {
+  for (const char* part : {"nope", "used by another behavior", "neither", "SNS topic", "reserved", "roleArn must"}) {
     EXPECT_NE(made.error().message().find(part), std::string::npos) << part << ": " << made.error().message();
   }
   EXPECT_CODE(profiles().Describe(Name("p")), Code::kNotFound);

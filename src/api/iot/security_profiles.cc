@@ -35,8 +35,8 @@ Result<registry::ProfileContent> ContentOf(const Request& request) {
     }
   }
   if (request.metrics_export_config) {
-    content.metrics_export = registry::MetricsExportConfig{request.metrics_export_config->mqtt_topic,
-                                                           request.metrics_export_config->role_arn};
+    content.metrics_export = model::MetricsExportConfig{request.metrics_export_config->mqtt_topic,
+                                                        request.metrics_export_config->role_arn};
   }
   return content;
 }

@@ -29,6 +29,7 @@ struct ServerOptions {
   bool detect_early = true;
   std::int64_t detect_max_new_alarms_per_second = 1000;
   std::int64_t detect_shards = 0;  // 0: one per core
+  std::int64_t detect_export_interval_seconds = 60;
 
   bool ingest_report_for_others = false;
 

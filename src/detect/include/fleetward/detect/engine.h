@@ -96,6 +96,8 @@ class Engine {
   /// One entry for each behavior of the profiles that cover the thing; empty for a thing without any, or unknown.
   std::vector<BehaviorExplanation> Explain(const model::EntityId& entity) const;
   bool Knows(const model::EntityId& entity) const;
+  /// Whether a profile covers a thing that is known.
+  bool IsCovered(const model::EntityId& entity, std::string_view profile) const;
   Timestamp watermark() const;
   EngineStats stats() const;
   /// One for each ML behavior, over all shards, as of the last bucket's end.

@@ -44,6 +44,7 @@ struct PipelineOptions {
   detect::AdmissionOptions admission;
   bool store_all = true;
   telemetry::Retention retention;
+  Millis export_interval{60'000};      // of batches of exported metric values
 };
 
 struct PipelineStatus {

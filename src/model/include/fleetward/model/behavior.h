@@ -97,12 +97,20 @@ struct AlertTarget {
   bool operator==(const AlertTarget&) const = default;
 };
 
+/// Where the metrics with `export_metric` go.
+struct MetricsExportConfig {
+  std::string mqtt_topic;
+  std::string role_arn;
+  bool operator==(const MetricsExportConfig&) const = default;
+};
+
 struct SecurityProfile {
   SecurityProfileName name;
   std::string description;
   std::vector<Behavior> behaviors;
   std::map<std::string, AlertTarget> alert_targets;  // the only key is "SNS"
   std::vector<MetricToRetain> additional_metrics_to_retain;
+  std::optional<MetricsExportConfig> metrics_export{};
   std::int64_t version = 1;
   bool operator==(const SecurityProfile&) const = default;
 };

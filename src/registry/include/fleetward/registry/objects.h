@@ -117,12 +117,6 @@ struct PolicyVersion {
   Timestamp created{};
 };
 
-struct MetricsExportConfig {
-  std::string mqtt_topic;
-  std::string role_arn;
-  bool operator==(const MetricsExportConfig&) const = default;
-};
-
 /// What of a security profile its owner writes. Members that were left out stay absent (detect.md §6).
 struct ProfileContent {
   std::optional<std::string> description{};
@@ -131,7 +125,7 @@ struct ProfileContent {
   /// The old and the new form of additionalMetricsToRetain, each as it was given.
   std::optional<std::vector<std::string>> metrics_to_retain{};
   std::optional<std::vector<model::MetricToRetain>> metrics_to_retain_v2{};
-  std::optional<MetricsExportConfig> metrics_export{};
+  std::optional<model::MetricsExportConfig> metrics_export{};
   bool operator==(const ProfileContent&) const = default;
 };
 
