@@ -16,21 +16,24 @@ constexpr store::Table kOldDue{"outbox_due"};             // before there were l
 constexpr store::Table kTaken{"outbox_taken"};            // key: message id; value: when (8 bytes)
 constexpr store::Table kKept{"outbox_kept"};              // key: time, delivery key; value: the mail
 constexpr store::Table kDead{"outbox_dead"};              // key: time, delivery key; value: delivery JSON
+constexpr store::Table kCounts{"outbox_counts"};          // key: a table's name; value: its rows (8 bytes)
 constexpr auto kRemember = std::chrono::hours(48);
 constexpr std::size_t kKeptLimit = 1000;
 
-std::string TimeKey(Timestamp t) {
-  auto ms = static_cast<std::uint64_t>(ToMillis(t));
-  std::string key(8, '\0');
-  for (int i = 0; i < 8; ++i) key[i] = static_cast<char>(ms >> (56 - 8 * i));
-  return key;
+std::uint64_t NumberOf(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < 8 && i < bytes.size(); ++i) number = number << 8 | static_cast<unsigned char>(bytes[i]);
+  return number;
 }
 
-Timestamp TimeOf(std::string_view key) {
-  std::uint64_t ms = 0;
-  for (std::size_t i = 0; i < 8 && i < key.size(); ++i) ms = ms << 8 | static_cast<unsigned char>(key[i]);
-  return FromMillis(static_cast<std::int64_t>(ms));
+std::string BytesOf(std::uint64_t number) {
+  std::string bytes(8, '\0');
+  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(number >> (56 - 8 * i));
+  return bytes;
 }
+
+std::string TimeKey(Timestamp t) { return BytesOf(static_cast<std::uint64_t>(ToMillis(t))); }
+Timestamp TimeOf(std::string_view key) { return FromMillis(static_cast<std::int64_t>(NumberOf(key))); }
 
 constexpr std::size_t kLaneBytes = 9;
 
@@ -109,8 +112,25 @@ std::string After(std::string_view prefix) {
 
 std::string DueKey(const Delivery& d, Timestamp due) { return d.Lane() + TimeKey(due) + d.Key(); }
 
-// Takes a delivery out of the queue; false when it is not in it (any more).
-Result<bool> Remove(store::Transaction& tx, const Delivery& delivery) {
+Result<std::uint64_t> CountOf(const store::Reader& reader, const store::Table& table) {
+  FW_ASSIGN(auto count, reader.Get(kCounts, table.name));
+  return count ? NumberOf(*count) : 0;
+}
+
+// Rows of the tables that Counts() tells are counted as they come and go.
+Status Count(store::Transaction& tx, const store::Table& table, std::int64_t change) {
+  if (change == 0) return {};
+  FW_ASSIGN(std::uint64_t count, CountOf(tx, table));
+  return tx.Put(kCounts, table.name, BytesOf(count + static_cast<std::uint64_t>(change)));
+}
+
+Status Append(store::Transaction& tx, const store::Table& table, std::string_view key, std::string_view value) {
+  FW_TRY(tx.Put(table, key, value));
+  return Count(tx, table, 1);
+}
+
+// Takes a delivery out of the queue, uncounted; false when it is not in it (any more).
+Result<bool> Unqueue(store::Transaction& tx, const Delivery& delivery) {
   FW_ASSIGN(auto stored, tx.Get(kDeliveries, delivery.Key()));
   if (!stored) return false;
   Timestamp due{};
@@ -118,6 +138,12 @@ Result<bool> Remove(store::Transaction& tx, const Delivery& delivery) {
   FW_TRY(tx.Erase(kDeliveries, delivery.Key()));
   FW_TRY(tx.Erase(kDue, DueKey(delivery, due)));
   return true;
+}
+
+Result<bool> Remove(store::Transaction& tx, const Delivery& delivery) {
+  FW_ASSIGN(bool queued, Unqueue(tx, delivery));
+  if (queued) FW_TRY(Count(tx, kDeliveries, -1));
+  return queued;
 }
 
 Status Insert(store::Transaction& tx, const Delivery& delivery, Timestamp due) {
@@ -156,6 +182,7 @@ Status Outbox::Add(store::Transaction& tx, const Id128& message_id, const std::v
   Timestamp now = clock_.Now();
   FW_TRY(tx.Put(kTaken, message_id.Bytes(), TimeKey(now)));
   for (const Delivery& delivery : deliveries) FW_TRY(Insert(tx, delivery, now));
+  FW_TRY(Count(tx, kDeliveries, static_cast<std::int64_t>(deliveries.size())));
   if (deliveries.empty()) return {};
   std::vector<std::string> lanes;
   lanes.reserve(deliveries.size());
@@ -252,6 +279,12 @@ Status Outbox::Migrate() {
       auto delivery = stored ? Decode(*stored) : std::nullopt;
       if (delivery) FW_TRY(tx.Put(kDue, DueKey(*delivery, TimeOf(key)), ""));
     }
+    for (const store::Table& table : {kDeliveries, kDead, kKept}) {
+      FW_ASSIGN(auto counted, tx.Get(kCounts, table.name));
+      if (counted) continue;
+      FW_ASSIGN(std::size_t rows, CountRows(tx, table));
+      FW_TRY(tx.Put(kCounts, table.name, BytesOf(rows)));
+    }
     return {};
   });
 }
@@ -265,7 +298,7 @@ Status Outbox::MarkDone(const Delivery& delivery) {
 
 Status Outbox::MarkFailed(const Delivery& delivery, std::string_view reason, Timestamp next) {
   return store_.Write([&](store::Transaction& tx) -> Status {
-    FW_ASSIGN(bool queued, Remove(tx, delivery));
+    FW_ASSIGN(bool queued, Unqueue(tx, delivery));
     if (!queued) return {};
     Delivery again = delivery;
     ++again.attempts;
@@ -282,7 +315,7 @@ Status Outbox::MarkDead(const Delivery& delivery, std::string_view reason) {
     ++dead.attempts;
     dead.last_failure = reason;
     Timestamp now = clock_.Now();
-    return tx.Put(kDead, TimeKey(now) + delivery.Key(), Encode(dead, now));
+    return Append(tx, kDead, TimeKey(now) + delivery.Key(), Encode(dead, now));
   });
 }
 
@@ -290,7 +323,7 @@ Status Outbox::MarkKept(const Delivery& delivery, std::string_view rendered) {
   return store_.Write([&](store::Transaction& tx) -> Status {
     FW_ASSIGN(bool queued, Remove(tx, delivery));
     if (!queued) return {};
-    return tx.Put(kKept, TimeKey(clock_.Now()) + delivery.Key(), rendered);
+    return Append(tx, kKept, TimeKey(clock_.Now()) + delivery.Key(), rendered);
   });
 }
 
@@ -321,9 +354,9 @@ Result<std::vector<Delivery>> Outbox::Dead(std::size_t limit) const {
 Result<OutboxCounts> Outbox::Counts() const {
   return store::ReadFor<OutboxCounts>(store_, [&](const store::Reader& reader) -> Result<OutboxCounts> {
     OutboxCounts counts;
-    FW_ASSIGN(counts.pending, CountRows(reader, kDeliveries));
-    FW_ASSIGN(counts.dead, CountRows(reader, kDead));
-    FW_ASSIGN(counts.kept, CountRows(reader, kKept));
+    FW_ASSIGN(counts.pending, CountOf(reader, kDeliveries));
+    FW_ASSIGN(counts.dead, CountOf(reader, kDead));
+    FW_ASSIGN(counts.kept, CountOf(reader, kKept));
     return counts;
   });
 }
@@ -342,6 +375,7 @@ Status Outbox::Expire() {
         if (++count > kKeptLimit) old.emplace_back(table, key);
         return true;
       }));
+      if (count > kKeptLimit) FW_TRY(Count(tx, table, -static_cast<std::int64_t>(count - kKeptLimit)));
     }
     for (const auto& [table, key] : old) FW_TRY(tx.Erase(table, key));
     return {};

@@ -89,6 +89,7 @@ class Outbox {
   /// Kept mails and dead letters, newest first. `table` is "kept" or "dead".
   Result<std::vector<std::pair<Timestamp, std::string>>> Kept(std::size_t limit) const;
   Result<std::vector<Delivery>> Dead(std::size_t limit) const;
+  /// Read, not counted.
   Result<OutboxCounts> Counts() const;
 
   /// Forgets message ids older than 48 hours and kept mails beyond the newest 1,000.
@@ -98,7 +99,7 @@ class Outbox {
   using Wake = std::function<void(const std::vector<std::string>& lanes)>;
   void OnAdded(Wake wake);
 
-  /// Brings a queue of an older release into lanes. Call once, before a dispatcher starts.
+  /// Brings a queue of an older release into lanes, and counts it. Call once, before a dispatcher starts.
   Status Migrate();
 
  private:
