@@ -14,11 +14,6 @@ using namespace fleetward;
 
 namespace {
 
-class NoEnforcement final : public registry::Enforcement {
- public:
-  void Settle() override {}
-};
-
 struct World {
   ManualClock clock{FromMillis(1'790'000'000'000)};
   std::unique_ptr<store::MemoryDatabase> database = store::MemoryDatabase::Create(clock);
@@ -26,7 +21,7 @@ struct World {
   crypto::CertificateAuthority ca = std::move(crypto::CertificateAuthority::Create(clock.Now())).value();
   crypto::KeyGenerator keys{{.max_waiting = 4, .ready_keys = 0}};
   registry::ChangeHub hub;
-  NoEnforcement enforcement;
+  registry::NoEnforcement enforcement;
   registry::Registry registry{registry::Context{*control, clock, model::Arns("us-east-1", model::AccountId("123456789012")),
                                                 registry::Quotas{}, hub, enforcement},
                               ca, keys};

@@ -184,7 +184,8 @@ http::Response Provision(const LocalApiParts& parts, const api::CallContext& con
   if (!provisioned.ok()) return Fault(provisioned.error());
   return Answer(200, {{"thingName", provisioned->thing.name.value()},
                       {"certificatePem", provisioned->certificate_pem},
-                      {"certificateId", provisioned->certificate.id.value()}});
+                      {"certificateId", provisioned->certificate.id.value()},
+                      {"enforced", provisioned->enforced}});
 }
 
 http::Response Import(const LocalApiParts& parts, const api::CallContext& context, const http::Request& request) {

@@ -59,10 +59,10 @@ void EdgeLoop::Configure(std::vector<Record> records) {
   listener_.Wake();
 }
 
-bool EdgeLoop::WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most) {
+bool EdgeLoop::WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most, std::size_t at_least) {
   std::unique_lock lock(mutex_);
   return applied_changed_.wait_for(lock, at_most, [&] {
-    return std::all_of(applied_.begin(), applied_.end(), [&](const auto& edge) { return edge.second >= version; });
+    return applied_.size() >= at_least && std::all_of(applied_.begin(), applied_.end(), [&](const auto& edge) { return edge.second >= version; });
   });
 }
 

@@ -43,7 +43,8 @@ class EdgeLoop {
   void Stop();
 
   void Configure(std::vector<Record> records);
-  bool WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most);
+  /// Until all connected edges, `at_least` so many, have applied a snapshot's version; false when the time is over.
+  bool WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most, std::size_t at_least);
   std::uint32_t edges() const { return edges_.load(); }
   bool healthy() const { return healthy_.load(); }
 

@@ -350,7 +350,10 @@ void Pipeline::Stop() { impl_->Stop(); }
 void Pipeline::Configure(std::vector<Record> records) { impl_->loop_->Configure(std::move(records)); }
 
 bool Pipeline::WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most) {
-  return impl_->loop_->WaitApplied(version, at_most);
+  return impl_->loop_->WaitApplied(version, at_most, 0);
+}
+bool Pipeline::WaitServed(std::uint64_t version, std::chrono::milliseconds at_most) {
+  return impl_->loop_->WaitApplied(version, at_most, 1);
 }
 
 Status Pipeline::DisconnectClient(std::string_view client_id, bool send_will) {

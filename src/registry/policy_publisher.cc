@@ -361,14 +361,20 @@ std::uint64_t PolicyPublisher::Flush() {
   return state_->version;
 }
 
+EnforcementBarrier* PolicyPublisher::Barrier() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->barrier;
+}
+
 void PolicyPublisher::Settle() {
   std::uint64_t version = Flush();
-  EnforcementBarrier* barrier = nullptr;
-  {
-    std::lock_guard lock(state_->mutex);
-    barrier = state_->barrier;
-  }
-  if (barrier) barrier->WaitApplied(version, kBarrierWait);
+  if (EnforcementBarrier* barrier = Barrier()) barrier->WaitApplied(version, kBarrierWait);
+}
+
+bool PolicyPublisher::Await(std::chrono::milliseconds at_most) {
+  std::uint64_t version = Flush();
+  EnforcementBarrier* barrier = Barrier();
+  return barrier == nullptr || barrier->WaitServed(version, at_most);
 }
 
 std::optional<std::vector<std::string>> PolicyPublisher::DeltasSince(std::uint64_t version) const {

@@ -156,7 +156,12 @@ struct RecordingBarrier final : EnforcementBarrier {
     EXPECT_LE(at_most.count(), 100);
     return true;
   }
-  std::vector<std::uint64_t> versions;
+  bool WaitServed(std::uint64_t version, std::chrono::milliseconds) override {
+    served.push_back(version);
+    return enforces;
+  }
+  std::vector<std::uint64_t> versions, served;
+  bool enforces = true;
 };
 
 // Decision 42.
@@ -168,6 +173,17 @@ TEST_F(PolicyPublisherTest, NarrowingCallsWaitForTheBarrier) {
   publisher->SetBarrier(nullptr);
   ASSERT_EQ(barrier.versions.size(), 1u);
   EXPECT_EQ(barrier.versions[0], publisher->version());
+}
+
+TEST_F(PolicyPublisherTest, WhoeverAwaitsHearsWhetherABrokerEnforces) {
+  MakeCertificate();
+  RecordingBarrier barrier;
+  publisher->SetBarrier(&barrier);
+  EXPECT_TRUE(publisher->Await(std::chrono::seconds(5)));
+  EXPECT_EQ(barrier.served, std::vector{publisher->version()});
+  barrier.enforces = false;
+  EXPECT_FALSE(publisher->Await(std::chrono::seconds(5)));
+  publisher->SetBarrier(nullptr);
 }
 
 // Property: a broker that followed the deltas decides as one that maps a fresh file.

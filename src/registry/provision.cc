@@ -5,6 +5,9 @@
 namespace fleetward::registry {
 namespace {
 
+// Longer than a narrowing call waits (D42): nobody else is held up, and a device that starts at once is not refused.
+constexpr auto kEnforcedWait = std::chrono::seconds(5);
+
 std::string Statement(const std::string& action, std::initializer_list<std::string> resources) {
   std::string text = R"({"Effect":"Allow","Action":)" + action + R"(,"Resource":[)";
   bool first = true;
@@ -53,6 +56,7 @@ Result<ProvisionedThing> ProvisionThing(Registry& registry, std::string_view act
   std::string arn = registry.arns().Certificate(issued.certificate.id.value());
   FW_TRY(registry.policies.Attach(actor, policy, arn));
   FW_TRY(registry.things.AttachPrincipal(actor, name, arn));
+  provisioned.enforced = registry.context().enforcement.Await(kEnforcedWait);
   provisioned.certificate = std::move(issued.certificate);
   provisioned.certificate_pem = std::move(issued.pem);
   return provisioned;

@@ -26,6 +26,8 @@ struct TestRegistry : ::testing::Test {
   class CountingEnforcement final : public Enforcement {
    public:
     void Settle() override { ++settled; }
+    bool Await(std::chrono::milliseconds) override { return served; }
+    bool served = true;
     int settled = 0;
   };
 

@@ -11,10 +11,11 @@ import tarfile
 import tempfile
 import time
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 
-from support.device import Reporter, report
+from support.device import Device, Reporter, report
 from support.fleetward import Fleetward, clean_environment, mode
 from support.paths import BUILD, FLEETWARD, ROOT
 from support.processes import alive, free_port, listeners, wait_for
@@ -376,3 +377,24 @@ def test_version_and_help(fw):
     text = fw.run("--help").stdout
     for command in ("up", "status", "why", "mail", "env", "aws", "provision", "simulate"):
         assert command in text
+
+
+def test_a_provisioned_thing_connects_at_once_whatever_the_broker_was_doing(make, tmp_path):
+    """The command answers when the broker enforces what it made: here after the broker stood still for longer than other
+    calls wait (D42)."""
+    fw = make()
+    fw.signal("broker", signal.SIGSTOP)
+    began = time.monotonic()
+    provision = subprocess.Popen([FLEETWARD, "provision", "pump-1", "--data", fw.data, "--out", str(tmp_path / "out")],
+                                 env=fw.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: "pump-1" in str(fw.iot.list_things()["things"]), 10, "the thing")
+        time.sleep(1.5)
+        assert provision.poll() is None, "it answered while no broker could know of the thing"
+    finally:
+        fw.signal("broker", signal.SIGCONT)
+    out, complaints = provision.communicate(timeout=30)
+    assert provision.returncode == 0 and complaints == "" and "provisioned" in out, (out, complaints)
+    certificate = SimpleNamespace(pem=str(tmp_path / "out/certificate.pem"), key=str(tmp_path / "out/private.key"))
+    with Device(fw, certificate, "pump-1"):
+        assert time.monotonic() - began < 20

@@ -125,6 +125,9 @@ Status Provision(const ProvisionArguments& given) {
   FW_TRY(WriteFileAtomic(arguments.out + "/agent.toml",
                          AgentConfiguration(client.endpoint(), arguments.thing, arguments.out), 0644));
   if (!arguments.bundle.empty()) FW_TRY(WriteBundle(arguments, client.endpoint(), agent));
+  if (!answer.value("enforced", true)) {
+    std::fprintf(stderr, "Note: the broker has not confirmed the certificate yet; the first connects may be refused.\n");
+  }
   return {};
 }
 

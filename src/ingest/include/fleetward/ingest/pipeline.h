@@ -89,6 +89,7 @@ class Pipeline final : public registry::EnforcementBarrier {
   void Configure(std::vector<Record> records);
 
   bool WaitApplied(std::uint64_t version, std::chrono::milliseconds at_most) override;
+  bool WaitServed(std::uint64_t version, std::chrono::milliseconds at_most) override;
 
   /// Closes a client's connection at the brokers. Errors: kUnavailable.
   Status DisconnectClient(std::string_view client_id, bool send_will);

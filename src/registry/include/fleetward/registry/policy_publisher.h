@@ -50,6 +50,7 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   std::uint64_t Flush();
   /// Flush, then waits for the barrier, 100 ms at most.
   void Settle() override;
+  bool Await(std::chrono::milliseconds at_most) override;
 
   /// The deltas that lead from `version` to the newest, in order; nothing when they are no longer kept: then
   /// WriteSnapshot and let the broker map the file.
@@ -58,6 +59,8 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   Result<std::uint64_t> WriteSnapshot();
 
  private:
+  EnforcementBarrier* Barrier() const;
+
   struct State;
   std::unique_ptr<State> state_;
 };

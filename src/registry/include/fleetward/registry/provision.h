@@ -19,10 +19,11 @@ struct ProvisionedThing {
   Thing thing;
   Certificate certificate;
   std::string certificate_pem;
+  bool enforced = false;  // the brokers let it connect; false: they did not say so within 5 s
 };
 
 /// Makes the thing (an existing one is kept), a certificate for the caller's request, the shared policy if it is not
-/// there, and attaches them. Errors: kInvalidArgument (name, request).
+/// there, and attaches them. Waits until the brokers know all of it. Errors: kInvalidArgument (name, request).
 Result<ProvisionedThing> ProvisionThing(Registry& registry, std::string_view actor, const model::ThingName& name,
                                         std::string_view csr_pem);
 
