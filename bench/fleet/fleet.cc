@@ -73,6 +73,11 @@ detect::ProfileConfig Fleet::Profile(int statistical, int ml) {
 }
 
 const std::string& Fleet::Payload(std::uint64_t thing, std::uint64_t round) {
+  report::EncodeReport(Report(thing, round), report::Format::kJson, report::Names::kLong, payload_);
+  return payload_;
+}
+
+const report::MetricReport& Fleet::Report(std::uint64_t thing, std::uint64_t round) {
   std::uint64_t own = (thing + 1) * 0x9e3779b97f4a7c15ULL;
   bool bad = thing % 10'000 == 77 && round % 4 == 1;
   report_.Clear();
@@ -101,8 +106,7 @@ const std::string& Fleet::Payload(std::uint64_t thing, std::uint64_t round) {
     report_.custom.Begin(name, model::CustomMetricType::kNumber);
     report_.custom.AddNumber(static_cast<double>(Random() % 1000) / 10);
   }
-  report::EncodeReport(report_, report::Format::kJson, report::Names::kLong, payload_);
-  return payload_;
+  return report_;
 }
 
 }  // namespace fleetward::bench

@@ -25,6 +25,8 @@ class Fleet {
   /// A report of 15 metrics in JSON with long names: four counters, ports, connections (one in ten is new since the last
   /// time), and four custom numbers. Every 10,000th thing breaks limits.
   const std::string& Payload(std::uint64_t thing, std::uint64_t round);
+  /// The same before it is encoded.
+  const report::MetricReport& Report(std::uint64_t thing, std::uint64_t round);
 
   std::uint64_t Random() {
     state_ ^= state_ << 13;

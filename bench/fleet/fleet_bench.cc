@@ -148,6 +148,8 @@ class Feed {
     loop_ = std::make_unique<ingest::EdgeLoop>(*listener_, *machine_.log, *machine_.converter, machine_.clock,
                                                std::move(callbacks), machine_.counters);
     loop_->Start({}, 0, kRoundMs / 1000);
+    // The loop learns here whose windows it has to exchange.
+    loop_->Configure({ingest::ProfileSetRecord{0, Fleet::Profile(flags.statistical, flags.ml)}});
     sender_ = std::make_unique<bus::FrameSender>(bus::FrameSender::Options{path, "bench", Id128{1, 2}, 64 << 20, 100, 1024});
   }
   ~Feed() {
