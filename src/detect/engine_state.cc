@@ -263,6 +263,11 @@ Status Engine::Impl::ReadThing(ByteReader& in, std::uint32_t slab,
   std::string_view state = in.Raw(cohort->plan->state_bytes);
   if (!in.ok()) return Corrupt("a thing");
   if (!state.empty()) std::memcpy(thing->state(), state.data(), state.size());
+  for (const PlanModel& model : cohort->plan->models) {
+    ml::Series& series = thing->At(model).series;
+    if (ml::IsOutdated(series)) series = {};
+    FW_TRY(ml::CheckSeries(series));
+  }
   for (std::size_t i = 0; i < cohort->plan->behaviors.size(); ++i) {
     if (thing->behavior(i).in_alarm()) ++thing->alarms;
   }

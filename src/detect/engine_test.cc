@@ -166,6 +166,44 @@ TEST(Engine, RefusesStateOfAnotherConfiguration) {
   }
 }
 
+TEST(Engine, AModelOfAnotherVersionStartsAnewOrIsRefused) {
+  RecordingSink sink;
+  Options options = TestOptions();
+  Engine engine(options, sink);
+  engine.SetProfile(Profile("P", R"({"name":"n","metric":"aws:listening-tcp-ports",)"
+                                 R"("criteria":{"comparisonOperator":"in-port-set","value":{"ports":[1]}}},)"
+                                 R"({"name":"open","metric":"aws:num-listening-tcp-ports",)"
+                                 R"("criteria":{"mlDetectionConfig":{"confidenceLevel":"LOW"}}})"),
+                    At(0));
+  ReportPorts(engine, "pump", 1, {22});
+  std::uint32_t slab = engine.SlabOf(EntityOf("pump"));
+  std::string bytes;
+  engine.SaveSlab(slab, bytes);
+  // The series begins where its version stands: the first bytes that are the version, and a count of one value.
+  const std::string begin{static_cast<char>(ml::kSeriesVersion), 0, 0, 1, 1, 0, 0, 0};
+  std::size_t at = bytes.find(begin);
+  ASSERT_NE(at, std::string::npos);
+
+  auto load = [&](std::size_t offset, char value) {
+    std::string changed = bytes;
+    changed[at + offset] = value;
+    Engine other(options, sink);
+    EXPECT_TRUE(other.LoadConfig(engine.SaveConfig()).ok());
+    Status status = other.LoadSlab(slab, changed);
+    std::string again;
+    if (status.ok()) other.SaveSlab(slab, again);
+    return std::pair(status.ok(), again);
+  };
+  EXPECT_EQ(load(0, static_cast<char>(ml::kSeriesVersion)), std::pair(true, bytes));
+  EXPECT_FALSE(load(0, static_cast<char>(ml::kSeriesVersion + 1)).first) << "a later release wrote it";
+  EXPECT_FALSE(load(21, 127).first) << "beyond the end of the history";
+  auto [ok, anew] = load(0, 1);
+  EXPECT_TRUE(ok);
+  ASSERT_EQ(anew.size(), bytes.size());
+  EXPECT_EQ(anew.substr(at, ml::kSeriesBytes), std::string(ml::kSeriesBytes, '\0'));
+  EXPECT_EQ(anew.substr(0, at), bytes.substr(0, at));
+}
+
 TEST(ConfigCodec, RoundTripsAndRefusesCuts) {
   ProfileConfig profile = Profile("P", kPorts, {model::ProfileTarget::Kind::kThingGroup, model::ThingGroupName("g")});
   std::string bytes;

@@ -5,6 +5,7 @@
 
 #include "fleetward/detect/ml.h"
 #include "ml/calibration.h"
+#include "ml/model.h"
 
 namespace fleetward::detect::ml {
 namespace {
@@ -68,6 +69,108 @@ TEST(Ml, AConstantSeriesIsQuietAndItsChangeIsNot) {
   EXPECT_GE(Update(series, kStart + i * kStep, 8, kStep, false).score, 0.7);
 }
 
+constexpr std::int64_t kMonday = 1'699'833'600;  // midnight
+constexpr int kDay = 288, kWeek = 7 * kDay, kTrained = 10 * kWeek;
+
+bool IsWeekend(int i) { return i / kDay % 7 >= 5; }
+bool IsOpen(int i) { return i % kDay >= 8 * 12 && i % kDay < 18 * 12; }
+
+// Without its knowledge of weeks.
+void ForgetWeek(Series& series) {
+  Model model = Read(series);
+  model.daily_off = 0;
+  std::memcpy(series.bytes.data(), &model, sizeof model);
+}
+
+struct Weeks {
+  Series series;
+  int raised = 0;          // values of weekends after the second week with a score of LOW and more
+  double off = 0;          // of the values of the last two weekends from what is usual, on average
+  double out_of_line = 0;  // highest score when a Sunday's hour is like a Wednesday's
+};
+
+// Open from 8 to 18, at weekends only or on the other days only.
+Weeks Learn(bool at_weekends, double noise, bool weekly) {
+  Weeks weeks;
+  Noise random;
+  auto value = [&](int i, bool open) { return 1000 + (open && IsOpen(i) ? 600 : 0) + noise * random.Normal(); };
+  auto update = [&](int i, double x) {
+    Verdict verdict = Update(weeks.series, kMonday + i * kStep, x, kStep, false);
+    if (!weekly) ForgetWeek(weeks.series);
+    return verdict.score;
+  };
+  int count = 0;
+  for (int i = 0; i < kTrained; ++i) {
+    double x = value(i, IsWeekend(i) == at_weekends);
+    double usual = i == 0 ? 0 : Read(weeks.series).ValueOf(Read(weeks.series).SeasonAt(kMonday + i * kStep));
+    float score = update(i, x);
+    if (i >= 2 * kWeek && IsWeekend(i)) weeks.raised += static_cast<double>(score) >= Limit(model::ConfidenceLevel::kLow);
+    if (i < kTrained - 2 * kWeek || !IsWeekend(i) || !IsOpen(i)) continue;
+    weeks.off += std::fabs(x - usual);
+    ++count;
+  }
+  weeks.off /= count;
+  Series learned = weeks.series;
+  for (int i = kTrained; i < kTrained + 6 * kDay + 13 * 12; ++i) {
+    bool event = i >= kTrained + 6 * kDay + 12 * 12;
+    float score = update(i, value(i, IsWeekend(i) == at_weekends || event));
+    if (event) weeks.out_of_line = std::max(weeks.out_of_line, static_cast<double>(score));
+  }
+  weeks.series = learned;
+  return weeks;
+}
+
+TEST(Ml, WeekendsAreJudgedByWeekends) {
+  for (double noise : {5.0, 30.0, 100.0}) {
+    Weeks with = Learn(false, noise, true), without = Learn(false, noise, false);
+    EXPECT_TRUE(Read(with.series).IsWeekly());
+    EXPECT_FALSE(Read(without.series).IsWeekly());
+    EXPECT_LT(with.off, without.off / (noise > 50 ? 1.5 : 3)) << noise;
+    EXPECT_EQ(with.raised, 0) << noise;
+    EXPECT_GE(with.out_of_line, Limit(model::ConfidenceLevel::kLow)) << noise;
+    if (noise > 10) {  // below, both see it
+      EXPECT_GT(with.out_of_line, without.out_of_line) << noise;
+    }
+  }
+}
+
+TEST(Ml, WeekendsRaiseLessOnceTheyAreKnown) {
+  Weeks with = Learn(true, 5, true), without = Learn(true, 5, false);
+  EXPECT_LT(with.raised, without.raised);
+}
+
+TEST(Ml, ASeriesWithoutWeeksIsNotJudgedByThem) {
+  Series series;
+  Noise noise;
+  for (int i = 0; i < 5 * kWeek; ++i) {
+    Update(series, kMonday + i * kStep, Daily(i, noise), kStep, false);
+    ASSERT_FALSE(Read(series).IsWeekly()) << i;
+  }
+}
+
+TEST(Ml, WhatComesAtTheSameTimeOfEveryDayGoesQuiet) {
+  Series series;
+  Noise noise;
+  double first = 0, last = 0;
+  int i = 0;
+  auto update = [&](double more) {
+    Verdict verdict = Update(series, kMonday + i * kStep, 100 + 5 * noise.Normal() + more, kStep, false);
+    ++i;
+    return static_cast<double>(verdict.score);
+  };
+  while (i < 18 * kDay) {  // a backup, on five days, two values from 2:00, 2:05 or 2:10 on
+    int day = i / kDay, from = 24 + day % 3;
+    bool backup = day > 12 && i % kDay >= from && i % kDay < from + 2;
+    double score = update(backup ? 60 : 0);
+    if (backup && day == 13) first = std::max(first, score);
+    if (backup && day == 17) last = std::max(last, score);
+  }
+  EXPECT_GE(first, Limit(model::ConfidenceLevel::kHigh));
+  EXPECT_LT(last, Limit(model::ConfidenceLevel::kLow));
+  while (i % kDay < 14 * 12) update(0);
+  EXPECT_GE(update(60), Limit(model::ConfidenceLevel::kLow)) << "at another time";
+}
+
 TEST(Ml, AnyNumberIsTaken) {
   const double kHuge = std::numeric_limits<double>::max();
   const double values[] = {std::nan(""), INFINITY, -INFINITY, kHuge, -kHuge, 0, -0.0, 1e-320, 1, -1, 1e18, 3};
@@ -83,6 +186,18 @@ TEST(Ml, AnyNumberIsTaken) {
     ASSERT_FALSE(std::isnan(verdict.expected_low) || std::isnan(verdict.expected_high));
     ASSERT_LE(verdict.expected_low, verdict.expected_high);
     ASSERT_TRUE(CheckSeries(series).ok()) << i;
+  }
+}
+
+TEST(Ml, ScalesMayChangeByMagnitudesOverWeeks) {
+  Noise noise;
+  for (std::int64_t step : {60, 300, 3600, 86400}) {
+    Series series;
+    for (int i = 0; i < 20000; ++i) {
+      double size = std::pow(10.0, std::fmod(i / 500 * 7.0, 60) - 30);  // another one each 500 values
+      ASSERT_LE(Update(series, kStart + i * step, size * noise.Normal(), step, false).score, 1);
+      ASSERT_TRUE(CheckSeries(series).ok()) << step << ' ' << i;
+    }
   }
 }
 
@@ -156,9 +271,34 @@ TEST(Ml, BadBytesAreRefused) {
   EXPECT_TRUE(CheckSeries(series).ok());
   series.bytes[100] = 1;
   EXPECT_FALSE(CheckSeries(series).ok());
-  Series old;
-  old.bytes[0] = kSeriesVersion + 1;
-  EXPECT_FALSE(CheckSeries(old).ok());
+  Series other;
+  other.bytes[0] = kSeriesVersion + 1;
+  EXPECT_FALSE(CheckSeries(other).ok());
+  EXPECT_FALSE(IsOutdated(other));
+  EXPECT_FALSE(IsOutdated(Series{}));
+  other.bytes[0] = kSeriesVersion - 1;
+  EXPECT_FALSE(CheckSeries(other).ok());
+  EXPECT_TRUE(IsOutdated(other));
+
+  Series good;
+  for (int i = 0; i < 10; ++i) Update(good, kStart + i * kStep, i, kStep, false);
+  ASSERT_TRUE(CheckSeries(good).ok());
+  auto refused = [&](auto change) {
+    Model model = Read(good);
+    change(model);
+    Series changed;
+    std::memcpy(changed.bytes.data(), &model, sizeof model);
+    return !CheckSeries(changed).ok();
+  };
+  EXPECT_FALSE(refused([](Model&) {}));
+  EXPECT_TRUE(refused([](Model& m) { m.ring_at = Model::kHistory; }));
+  EXPECT_TRUE(refused([](Model& m) { m.bucket_at = Model::kBuckets; }));
+  EXPECT_TRUE(refused([](Model& m) { m.day_at = Model::kDays; }));
+  EXPECT_TRUE(refused([](Model& m) { m.weekly_step = std::nanf(""); }));
+  EXPECT_TRUE(refused([](Model& m) { m.weekly_step = -1; }));
+  EXPECT_TRUE(refused([](Model& m) { m.grain = 0; }));
+  EXPECT_TRUE(refused([](Model& m) { m.along = INFINITY; }));
+  EXPECT_TRUE(refused([](Model& m) { m.recent_count = Model::kRecent + 1; }));
 }
 
 TEST(Ml, ScoresMeanTheAgreedRates) {

@@ -59,9 +59,12 @@ void Model::Start(std::int64_t time_s, double value) {
   season.fill(kAbsent);
   grain = 1e-2f;
   ring.fill(kNoValue);
+  habit_max = -1;
+  constexpr std::int8_t kFree = 64, kWork = -26;  // until learned otherwise: Saturday and Sunday
+  day = {kWork, kWork, kFree, kFree, kWork, kWork, kWork};
 }
 
-float Model::SeasonAt(std::int64_t time_s) const {
+float Model::DailyAt(std::int64_t time_s) const {
   Place place = PlaceOf(time_s);
   std::int16_t a = season[place.before], b = season[place.after];
   if (a == kAbsent && b == kAbsent) return level;
@@ -70,8 +73,13 @@ float Model::SeasonAt(std::int64_t time_s) const {
   return Decode(a) * (1 - place.share) + Decode(b) * place.share;
 }
 
+float Model::SeasonAt(std::int64_t time_s) const {
+  return DailyAt(time_s) + (IsWeekly() ? WeeklyAt(time_s) : 0);
+}
+
 void Model::LearnSeason(std::int64_t time_s, float y) {
   Place place = PlaceOf(time_s);
+  if (IsWeekly()) y -= WeeklyAt(time_s);
   float known = std::clamp(static_cast<float>(values) / kBuckets, 1.f, kParameters.season_weight);
   for (bool after : {false, true}) {
     std::int16_t& code = season[after ? place.after : place.before];
@@ -90,27 +98,25 @@ void Model::LearnSeason(std::int64_t time_s, float y) {
 }
 
 float Model::PatternDistance(float y) const {
-  constexpr int kWidth = kRecent;
-  if (recent_count < kWidth - 1) return 0;
-  constexpr float kFar = 1e9f;
-  float line[kHistory];  // oldest first
+  constexpr int kWidth = kRecent + 1;
+  if (recent_count < kRecent) return 0;
+  // Whole numbers, so that the compiler may compare several stretches at once. kFar is never the nearest.
+  constexpr std::int32_t kFar = 16000;
+  std::int32_t line[kHistory];  // oldest first
   for (int i = 0; i < kHistory; ++i) {
-    std::int8_t code = ring[static_cast<std::size_t>((ring_at + i) % kHistory)];
-    line[i] = code == kNoValue ? kFar : static_cast<float>(code);
+    int from = ring_at + i;
+    std::int8_t code = ring[static_cast<std::size_t>(from < kHistory ? from : from - kHistory)];
+    line[i] = code == kNoValue ? kFar : code;
   }
-  float last[kWidth] = {};
-  last[0] = Coarse(y);
+  std::int32_t last[kWidth] = {Coarse(y)};
   for (int k = 1; k < kWidth; ++k) last[k] = Coarse(recent[static_cast<std::size_t>(k - 1)]);
-  float best = kFar * kFar;
+  std::int32_t best = INT32_MAX;
   for (int i = kWidth - 1; i <= kHistory - kWidth; ++i) {
-    float sum = 0;
-    for (int k = 0; k < kWidth; ++k) {
-      float difference = last[k] - line[i - k];
-      sum += difference * difference;
-    }
+    std::int32_t sum = 0;
+    for (int k = 0; k < kWidth; ++k) sum += (last[k] - line[i - k]) * (last[k] - line[i - k]);
     best = std::min(best, sum);
   }
-  return best < kFar ? std::sqrt(best) * grain : 0;
+  return best < kFar * kFar / 2 ? std::sqrt(static_cast<float>(best)) * grain : 0;
 }
 
 void Model::Refit() {
@@ -151,6 +157,11 @@ void Model::Refit() {
   for (Tail& tail : tails) tail.Rescale(factor);
   float low = ys[n / 100], high = ys[n - 1 - n / 100];
   centre = (low + high) / 2;
+  // Differences stay within what values can differ by, however often the scale is chosen anew.
+  constexpr float kFarthest = 300;
+  for (float* off : {&shift, &bucket_off, &daily_off, &weekly_off})
+    *off = std::clamp(*off * factor, -kFarthest, kFarthest);
+  if (weekly_step > 0) weekly_step = std::clamp(weekly_step * factor, 1e-6f, kFarthest);
   quantum = tails[kByJump].Usual() / 24;
   if (!(quantum > 0)) quantum = 1e-4f;
   quantum = std::max({quantum, (ys[n - 1] - centre) / 20000, (centre - ys[0]) / 20000, 1e-6f});

@@ -36,8 +36,9 @@ float Doubt(const Model& model) {
 struct Evidence {
   std::array<float, kPredictors> residuals{};
   std::array<float, kPredictors> surprises{};
-  std::array<float, kPredictors> parts{};
+  std::array<float, kCauses> parts{};
   Predictor strongest = kByJump;
+  float shift = 0;      // the average, this value with it
   float statistic = 0;  // sum of the parts
 
   // The distance to a pattern has no sign of its own.
@@ -46,6 +47,11 @@ struct Evidence {
   }
 };
 
+// Small surprises are noise, of several predictors at once: they count for less than their sum.
+float Curved(float surprise) {
+  return surprise > 0 ? surprise * surprise / (surprise + kParameters.curve) : 0;
+}
+
 Evidence Judge(const Model& model, std::int64_t time_s, float y) {
   Evidence e;
   float season = model.SeasonAt(time_s);
@@ -53,19 +59,23 @@ Evidence Judge(const Model& model, std::int64_t time_s, float y) {
   e.residuals[kByLevel] = y - season;
   e.residuals[kBySeason] = y - season - model.offset;
   e.residuals[kByPattern] = model.PatternDistance(y);
+  e.residuals[kByShift] = e.shift = model.shift + kParameters.shift_rate * (y - season - model.shift);
   // Differences far below the usual jump say nothing: on nearly constant series they would be noise of our
   // own averages.
   float grain = model.tails[kByJump].Usual();
   float least = grain > 0 ? kParameters.grain * grain : 1e-3f;
-  for (std::size_t i : {kByLevel, kBySeason, kByPattern}) {
+  for (std::size_t i : {kByLevel, kBySeason, kByPattern, kByShift}) {
     if (std::fabs(e.residuals[i]) < least) e.residuals[i] = 0;
   }
   for (std::size_t i = 0; i < kPredictors; ++i) {
-    e.surprises[i] = model.tails[i].Surprise(std::fabs(e.residuals[i]));
-    if (e.surprises[i] > e.surprises[e.strongest]) e.strongest = static_cast<Predictor>(i);
+    e.surprises[i] = Curved(model.tails[i].Surprise(std::fabs(e.residuals[i])));
+    if (i < kCauses && e.surprises[i] > e.surprises[e.strongest]) e.strongest = static_cast<Predictor>(i);
   }
-  for (std::size_t i = 0; i < kPredictors; ++i) {
+  for (std::size_t i = 0; i < kCauses; ++i) {
     e.parts[i] = (kParameters.weight[i] + (i == e.strongest ? kParameters.strongest : 0)) * e.surprises[i];
+  }
+  e.parts[kByLevel] += kParameters.weight[kByShift] * e.surprises[kByShift];
+  for (std::size_t i = 0; i < kCauses; ++i) {
     // What users called false before is taken off, per cause.
     float raised = static_cast<float>(model.raised[CauseOf(i, e.Above(i))]) / kRaisedUnit;
     e.parts[i] = std::max(0.f, e.parts[i] - raised);
@@ -74,13 +84,15 @@ Evidence Judge(const Model& model, std::int64_t time_s, float y) {
   return e;
 }
 
-void Learn(Model& model, std::int64_t time_s, float y, const Evidence& evidence, bool held) {
+void Learn(Model& model, std::int64_t time_s, float y, std::int64_t step_s, const Evidence& evidence,
+           bool held) {
   if (!held || model.alarm_run <= kParameters.hold_tails) {
     if (model.recent_count > 0)
       model.tails[kByJump].Add(std::fabs(evidence.residuals[kByJump]), Tail::kUnitWeight);
     if (model.values > 4) {
       model.tails[kByLevel].Add(std::fabs(evidence.residuals[kByLevel]), Tail::kUnitWeight);
       model.tails[kBySeason].Add(std::fabs(evidence.residuals[kBySeason]), Tail::kUnitWeight);
+      model.tails[kByShift].Add(std::fabs(evidence.residuals[kByShift]), Tail::kUnitWeight);
     }
     if (model.values > 12) model.tails[kByPattern].Add(evidence.residuals[kByPattern], Tail::kUnitWeight);
   }
@@ -90,6 +102,7 @@ void Learn(Model& model, std::int64_t time_s, float y, const Evidence& evidence,
     float rate = std::max(kParameters.level_rate, 1 / (static_cast<float>(model.values) + 1));
     model.level += rate * (y - model.level);
     model.LearnSeason(time_s, y);
+    model.LearnWeekly(time_s, y, step_s);
     model.learned_s = Seconds(time_s);
   }
   std::int8_t code = model.Coarse(y);
@@ -112,7 +125,7 @@ void Describe(const Model& model, const Evidence& evidence, float y, Verdict& ve
   verdict.expected_high = model.ValueOf(expected + width);
   verdict.above = evidence.Above(evidence.strongest);
   verdict.evidence = evidence.parts;
-  for (std::size_t i = 0; i < kPredictors; ++i) verdict.evidence_above[i] = evidence.Above(i);
+  for (std::size_t i = 0; i < kCauses; ++i) verdict.evidence_above[i] = evidence.Above(i);
   if (model.values < kLeastValues) return;
   verdict.reason = Reason::kNone;
   if (evidence.surprises[evidence.strongest] <= 0) return;
@@ -206,21 +219,25 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
 
   if (peers != nullptr) WeighPeers(model, *peers, evidence);
   NoteForPeers(model, time_s, evidence);
+  model.shift = evidence.shift;
   model.smoothed += kParameters.smooth_rate * (evidence.statistic - model.smoothed);
   bool late = time_s < model.last_s;
   if (!late) model.last_s = Seconds(time_s);
   float statistic = (kParameters.fresh * evidence.statistic + model.smoothed) / (1 + kParameters.fresh);
+  float unusual = model.WithoutHabit(time_s, statistic);
   float blocks = kWeek / static_cast<float>(step_s) / static_cast<float>(kParameters.block);
-  float score = ScoreOfRate(model.calibration.Share(statistic) * blocks * Doubt(model));
+  float score = ScoreOfRate(model.calibration.Share(unusual) * blocks * Doubt(model));
   if (model.values < kLeastValues) score = 0;
   verdict.score = score;
 
   Describe(model, evidence, y, verdict);
   bool alarm = in_alarm || score >= kParameters.hold_score;
   bool held = Hold(model, alarm) || late;
-  Learn(model, time_s, y, evidence, held);
+  if (!late) model.EndBucket(time_s, step_s);
+  Learn(model, time_s, y, step_s, evidence, held);
   if (model.values >= kLeastValues) {
-    model.block_max = std::max(model.block_max, statistic);
+    if (!held || (!late && model.alarm_run <= kParameters.hold_tails)) model.LearnHabit(statistic);
+    model.block_max = std::max(model.block_max, unusual);
     if (++model.block_at >= kParameters.block) {
       model.calibration.Add(model.block_max, Calibration::kUnitWeight);
       model.block_max = 0;

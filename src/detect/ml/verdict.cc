@@ -91,7 +91,7 @@ void ConfirmFalsePositive(Series& series, const Verdict& verdict) {
   // The same again must look like the unusual of any day: well below what one block in twenty reaches. Each
   // predictor is raised by its part of what is too much.
   float excess = std::clamp(all - 0.5f * kParameters.block_prior_threshold, 1.f, 256.f);
-  for (std::size_t i = 0; i < kPredictors; ++i) {
+  for (std::size_t i = 0; i < kCauses; ++i) {
     auto& raised = model.raised[CauseOf(i, verdict.evidence_above[i])];
     float sum = static_cast<float>(raised) + std::max(0.f, verdict.evidence[i]) / all * excess * kRaisedUnit;
     raised = static_cast<std::uint8_t>(std::min(sum, 255.f));
@@ -112,6 +112,11 @@ Summary Summarize(const Series& series, std::int64_t now_s) {
   return summary;
 }
 
+bool IsOutdated(const Series& series) {
+  std::uint8_t version = series.bytes[0];
+  return version > 0 && version < kSeriesVersion;
+}
+
 Status CheckSeries(const Series& series) {
   Model model = Read(series);
   if (model.version == 0) {
@@ -119,7 +124,10 @@ Status CheckSeries(const Series& series) {
     return Error(Code::kCorrupt, "an unused anomaly model that is not empty");
   }
   if (model.version != kSeriesVersion) return Error(Code::kCorrupt, "an anomaly model of an unknown version");
-  bool sane = model.ring_at < Model::kHistory && model.unit > 0 && std::isfinite(model.unit) &&
+  bool sane = model.ring_at < Model::kHistory && model.recent_count <= Model::kRecent && model.bucket_at < Model::kBuckets && model.day_at < Model::kDays &&
+              std::isfinite(model.shift) && std::isfinite(model.habit_max) && std::isfinite(model.bucket_off) && std::isfinite(model.along) && std::isfinite(model.length) &&
+              std::isfinite(model.daily_off) && std::isfinite(model.weekly_off) && std::isfinite(model.weekly_step) && model.weekly_step >= 0 &&
+              std::isfinite(model.grain) && model.grain > 0 && model.unit > 0 && std::isfinite(model.unit) &&
               model.quantum > 0 && std::isfinite(model.quantum) && std::isfinite(model.centre) &&
               std::isfinite(model.level) && std::isfinite(model.offset) && std::isfinite(model.smoothed) &&
               std::isfinite(model.block_max);

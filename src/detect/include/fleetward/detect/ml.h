@@ -19,7 +19,7 @@
 
 namespace fleetward::detect::ml {
 
-inline constexpr std::uint8_t kSeriesVersion = 1;
+inline constexpr std::uint8_t kSeriesVersion = 2;
 inline constexpr std::size_t kSeriesBytes = 1024;
 
 /// All that is kept of one series: plain bytes, may be copied, compared and stored as they are (little
@@ -109,7 +109,9 @@ struct Summary {
 /// kExpired: nothing learned for 30 days before `now_s`.
 Summary Summarize(const Series& series, std::int64_t now_s);
 
-/// kCorrupt when the bytes are not a series of a version this program knows.
+/// Whether an earlier release wrote the bytes, in a form this one does not go on with: the series has to start anew.
+bool IsOutdated(const Series& series);
+/// kCorrupt when the bytes are not a series of the version this program writes.
 Status CheckSeries(const Series& series);
 
 }  // namespace fleetward::detect::ml
