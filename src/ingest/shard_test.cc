@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <random>
 
 #include "fleetward/alarms/alarm_query.h"
 #include "fleetward/crypto/digest.h"
@@ -40,7 +41,7 @@ class ShardTest : public testing::Test {
     ShardOptions options;
     options.engine.account = model::AccountId("123456789012");
     options.engine.sha256 = Sha256;
-    options.engine.bucket_seconds = 10;
+    options.engine.bucket_seconds = bucket_seconds_;
     options.admission.min_report_interval_seconds = 0;
     options.exported = [this](const std::string& topic, std::string_view item) {
       exported_.push_back(topic + " " + std::string(item));
@@ -152,6 +153,7 @@ class ShardTest : public testing::Test {
   std::map<Id128, int> alerts_;
   bool alerts_fail_ = false;
   std::vector<std::string> exported_;
+  std::int32_t bucket_seconds_ = 10;
   std::unique_ptr<Shard> shard_;
 };
 
@@ -420,6 +422,85 @@ TEST_F(ShardTest, MarkedMetricsOfCoveredThingsAreExportedOnceAndNeverByAReplay) 
   Report(hour + 2000, 9, 7);
   Deliver();
   EXPECT_TRUE(exported_.empty());
+}
+
+/// What a user says of an ML alarm is a record of the log, so it holds after a crash as well. Of two things that do the
+/// same, over a custom number and in a dimension, only the one of which nothing was said is raised again.
+TEST_F(ShardTest, AFalsePositiveIsNotRaisedAgainAlsoAfterACrash) {
+  bucket_seconds_ = 300;
+  shard_.reset();
+  blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
+  Boot();
+  const model::EntityId kOther{0x4321, 0x8765};
+  const std::pair<model::EntityId, const char*> things[] = {{kThing, "pump"}, {kOther, "other"}};
+  Log(DimensionSetRecord{1, model::DimensionName("admin"), 6});
+  Log(CustomMetricSetRecord{1, {model::CustomMetricName("load"), model::kFirstCustomMetric, model::CustomMetricType::kNumber}});
+  ProfileSetRecord profile;
+  profile.config.profile = *model::ParseSecurityProfile(R"({"securityProfileName":"P","behaviors":[
+      {"name":"load","metric":"load","criteria":{"mlDetectionConfig":{"confidenceLevel":"LOW"}}},
+      {"name":"admin","metric":"aws:num-messages-sent","metricDimension":{"dimensionName":"admin","operator":"IN"},
+       "criteria":{"mlDetectionConfig":{"confidenceLevel":"LOW"}}}]})");
+  profile.config.definition_versions = {1, 1};
+  profile.config.targets.push_back({model::ProfileTarget::Kind::kAllThings, {}});
+  Log(profile);
+  std::int64_t now = kStart / 300'000 * 300'000;
+  std::mt19937 random(5);
+  auto interval = [&](std::int64_t value) {
+    for (const auto& [entity, name] : things) {
+      report::MetricReport report;
+      report.report_id = static_cast<std::uint64_t>(now / 1000);
+      report.custom.Begin("load", model::CustomMetricType::kNumber);
+      report.custom.AddNumber(static_cast<double>(value));
+      std::string body;
+      report::EncodeRecord(report, body);
+      Log(ReportRecord{entity, name, now + 1000, ReportRecord::kRegistered, 1, "", body});
+      CountsRecord counts;
+      counts.entity = entity;
+      counts.thing = name;
+      counts.bucket_ms = now;
+      counts.time_ms = now + 1000;
+      counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+      counts.messages_sent = static_cast<std::uint64_t>(value) + 5;
+      Log(counts);
+      counts.dimension = 12;  // IN
+      counts.messages_sent = static_cast<std::uint64_t>(value);
+      Log(counts);
+    }
+    Log(WatermarkRecord{now += 300'000});
+  };
+  auto usual = [&](int intervals) {
+    for (int i = 0; i < intervals; ++i) interval(980 + static_cast<std::int64_t>(random() % 41));
+  };
+  auto active = [&] {
+    alarms::VerificationBook book(*control_, clock_);
+    std::map<std::string, model::ViolationId> found;
+    alarms::ActivePage page = alarms::AlarmQuery(*blocks_, book).Active({}, "", 10).value();
+    for (const auto& violation : page.items) {
+      found[violation.thing_name.value() + "/" + violation.behavior.name.value()] = violation.violation_id;
+    }
+    return found;
+  };
+  usual(580);
+  Deliver();
+  EXPECT_TRUE(active().empty());
+  interval(1300);
+  Deliver();
+  auto first = active();
+  ASSERT_EQ(first.size(), 4U);
+  Log(VerificationRecord{now, kThing, first["pump/load"], model::VerificationState::kFalsePositive});
+  Log(VerificationRecord{now, kThing, first["pump/admin"], model::VerificationState::kFalsePositive});
+  Log(VerificationRecord{now, kOther, first["other/load"], model::VerificationState::kTruePositive});
+  Log(VerificationRecord{now, kOther, first["other/admin"], model::VerificationState::kBenignPositive});
+  Deliver();
+  Crash(true);
+  usual(60);
+  Deliver();
+  EXPECT_TRUE(active().empty());
+  interval(1300);
+  Deliver();
+  auto second = active();
+  EXPECT_EQ(second.size(), 2U);
+  EXPECT_TRUE(second.contains("other/load") && second.contains("other/admin"));
 }
 
 TEST_F(ShardTest, WhatTheRegistryNoLongerHasIsRemovedAtTheNextStart) {

@@ -1,5 +1,6 @@
 """ML behaviors end to end: a model for each thing, what the API tells of it, and that it survives a restart."""
 import json
+import re
 import signal
 import time
 
@@ -48,3 +49,60 @@ def test_a_model_is_built_told_and_kept(make):
     assert again["modelStatus"] == "ACTIVE"
     assert again["datapointsCollectionPercentage"] >= built["datapointsCollectionPercentage"]
     assert "anomaly score" in fw.run("why", "pump", "--data", fw.data).stdout
+
+
+def test_a_false_positive_weighs_less_from_then_on(make):
+    """Two devices do the same; of one the user says that its alarm was a false one. That the other would be raised again
+    takes a longer history than a test has: tests/scenarios/ml_feedback.txt and shard_test.cc."""
+    fw = make({"detect.min_duration_seconds": 1})
+    fw.iot.create_custom_metric(metricName="load", metricType="number", clientRequestToken="once")
+    fw.iot.create_security_profile(securityProfileName="Learned", behaviors=[
+        {"name": "usual", "metric": "load", "criteria": {"mlDetectionConfig": {"confidenceLevel": "LOW"}}}])
+    fw.iot.attach_security_profile(securityProfileName="Learned", securityProfileTargetArn=TARGET)
+    devices = [Device(fw, fw.thing(name), name) for name in ("told", "untold")]
+    number = 0
+
+    def send(value):
+        nonlocal number
+        number += 1
+        for device in devices:
+            device.publish(f"$aws/things/{device.client_id}/defender/metrics/json", json.dumps(
+                report(number, custom_metrics={"load": [{"number": value}]})))
+        time.sleep(0.05)
+
+    def usual(count):
+        for i in range(count):
+            send(1000 + 37 * (i + number) % 41 - 20)
+
+    def active():
+        found = fw.iot.list_active_violations(securityProfileName="Learned")["activeViolations"]
+        return {violation["thingName"]: violation for violation in found}
+
+    def raised(thing):
+        now = time.time()
+        events = fw.iot.list_violation_events(startTime=now - 600, endTime=now + 60, thingName=thing)["violationEvents"]
+        return [event["violationId"] for event in events if event["violationEventType"] == "in-alarm"]
+
+    def why(thing):
+        return fw.run("why", thing, "--data", fw.data).stdout
+
+    def score(thing):
+        return float(re.search(r"anomaly score ([0-9.]+)\)", why(thing)).group(1))
+
+    usual(300)
+    assert active() == {}
+    send(9_000_000)
+    alarms = wait_for(lambda: len(found := active()) == 2 and found, 5, "both alarms")
+    assert alarms["told"]["violationEventAdditionalInfo"]["confidenceLevel"] == "LOW"
+    fw.iot.put_verification_state_on_violation(violationId=alarms["told"]["violationId"], verificationState="FALSE_POSITIVE",
+                                               verificationStateDescription="a backup")
+    assert wait_for(lambda: active()["told"]["verificationState"] == "FALSE_POSITIVE", 5, "the state")
+    usual(60)
+    wait_for(lambda: active() == {}, 10, "the end of the alarms")
+    send(9_000_000)
+    wait_for(lambda: all("9e+06" in why(name) for name in ("told", "untold")), 5, "the verdicts")
+    scores = {name: score(name) for name in ("told", "untold")}
+    assert scores["told"] < scores["untold"] / 2, scores
+    assert "told" not in active() and len(raised("told")) == 1
+    for device in devices:
+        device.close()
