@@ -366,6 +366,9 @@ Status Engine::Impl::LoadCursor(std::string_view bytes) {
   }
   if (!in.ok() || !in.AtEnd()) return Corrupt("cursor");
   watermark_ms_ = known ? watermark_ms : kUnset;
+  if (!known) return {};
+  // A slab without things has no bytes, but its bucket is open all the same.
+  for (Slab& slab : slabs_) slab.boundary_ms = FloorBucket(watermark_ms_) + BucketMs();
   return {};
 }
 
