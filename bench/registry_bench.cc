@@ -1,6 +1,7 @@
 // registry_bench [THINGS | --smoke]: the control plane at a fleet's size. Prints rows of name, value, unit; ratios in one run.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "fleetward/registry/directory.h"
+#include "fleetward/registry/import.h"
 #include "fleetward/registry/policy_publisher.h"
 #include "fleetward/registry/registry.h"
 #include "fleetward/store/ordered_key.h"
@@ -28,7 +30,7 @@ double Timed(Fn&& fn) {
   return Seconds(std::chrono::steady_clock::now() - begun).count();
 }
 
-void Row(const char* name, double value, const char* unit) { std::printf("%-44s %12.2f %s\n", name, value, unit); }
+void Row(const char* name, double value, const char* unit) { std::printf("%-54s %12.2f %s\n", name, value, unit); }
 
 void Check(const Status& status) {
   if (status.ok()) return;
@@ -51,6 +53,89 @@ double CreateThings(registry::Registry& registry, int first, int count, int thre
     }
     for (auto& worker : workers) worker.join();
   });
+}
+
+struct Latencies {
+  double p50 = 0, p99 = 0, worst = 0;
+};
+
+/// Times `call` again and again while `beside` runs.
+template <class Call, class Beside>
+Latencies LatencyBeside(Call&& call, Beside&& beside) {
+  std::atomic<bool> over = false;
+  std::thread other([&] {
+    beside();
+    over = true;
+  });
+  std::vector<double> taken;
+  while (!over) {
+    taken.push_back(Timed(call) * 1e3);
+    std::this_thread::sleep_for(std::chrono::microseconds(500));
+  }
+  other.join();
+  std::sort(taken.begin(), taken.end());
+  return {taken[taken.size() / 2], taken[taken.size() * 99 / 100], taken.back()};
+}
+
+void Rows(const std::string& name, const Latencies& l) {
+  Row((name + ", p50").c_str(), l.p50, "ms");
+  Row((name + ", p99").c_str(), l.p99, "ms");
+  Row((name + ", worst").c_str(), l.worst, "ms");
+}
+
+/// Several callers at once; a refused one asks again, as clients do.
+double CreateKeys(registry::Registry& registry, std::chrono::seconds time, int callers) {
+  std::atomic<int> made = 0;
+  double passed = Timed([&] {
+    std::vector<std::thread> threads;
+    auto until = std::chrono::steady_clock::now() + time;
+    for (int t = 0; t < callers; ++t) {
+      threads.emplace_back([&] {
+        while (std::chrono::steady_clock::now() < until) {
+          if (registry.certificates.CreateKeysAndCertificate("bench", true).ok()) {
+            ++made;
+          } else {
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+          }
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+  });
+  return made / passed;
+}
+
+/// What CreateKeysAndCertificate makes, and what an import and it cost those who call something else meanwhile.
+void OthersMeanwhile(registry::Registry& registry, const crypto::CertificateAuthority& ca, crypto::KeyGenerator& keys,
+                     bool smoke) {
+  const std::chrono::seconds time(smoke ? 1 : 10);
+  auto describe = [&] {
+    if (!registry.things.Describe(model::ThingName("device-7")).ok()) std::exit(1);
+  };
+  auto write = [&] {
+    if (!registry.things.Update("bench", model::ThingName("device-7"), {.attributes = registry::Attributes{}}).ok()) std::exit(1);
+  };
+  Rows("DescribeThing alone", LatencyBeside(describe, [&] { std::this_thread::sleep_for(time); }));
+  double rate = 0;
+  Rows("DescribeThing beside CreateKeysAndCertificate", LatencyBeside(describe, [&] { rate = CreateKeys(registry, time, 8); }));
+  Row("CreateKeysAndCertificate, 8 callers", rate, "calls/s");
+  Rows("UpdateThing alone", LatencyBeside(write, [&] { std::this_thread::sleep_for(time); }));
+  registry::Importer importer(registry.context(), ca, keys);
+  auto key = std::move(crypto::PrivateKey::GenerateP256()).value();
+  std::string csr = std::move(crypto::CertificateRequest::MakePem(key, "device")).value();
+  int next = 0;
+  const int batches = smoke ? 2 : 40;
+  double importing = 0;
+  Rows("UpdateThing beside an import with CSRs", LatencyBeside(write, [&] {
+         importing = Timed([&] {
+           for (int batch = 0; batch < batches; ++batch) {
+             std::vector<registry::ImportRow> rows(250);
+             for (auto& row : rows) row = {.thing_name = "imported-" + std::to_string(next++), .csr_pem = csr};
+             if (!importer.Import("bench", rows).ok()) std::exit(1);
+           }
+         });
+       }));
+  Row("import of things with CSRs beside it", batches * 250 / importing, "things/s");
 }
 
 }  // namespace
@@ -105,6 +190,8 @@ int main(int argc, char** argv) {
     });
     if (found != static_cast<std::size_t>(things)) return 1;
     Row("Directory resolve", resolve / things * 1e9, "ns");
+
+    OthersMeanwhile(registry, ca, keys, smoke);
 
     registry::PolicyPublisher publisher({.path = dir + "/policy.snapshot"}, *control, arns);
     double start = Timed([&] { Check(publisher.Start()); });

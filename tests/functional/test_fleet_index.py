@@ -1,5 +1,6 @@
 """The fleet index and dynamic thing groups through stock boto3."""
 import json
+import time
 
 import botocore.exceptions
 import pytest
@@ -222,3 +223,20 @@ def test_pages_go_on_over_a_restart(make):
         wait_for(lambda: fw.iot.describe_index(indexName="AWS_Things")["indexStatus"] == "ACTIVE", 20, "the index")
         fw.iot.create_thing(thingName="-last")
     assert found == [*made, "-last"]
+
+
+def test_s_a_search_pattern_that_explodes_does_not(make):
+    """Threat s, in SearchIndex and in a dynamic group's query: 200 values on which backtracking would never end."""
+    fw = make()
+    switch_on(fw.iot)
+    for i in range(200):
+        fw.iot.create_thing(thingName=f"t-{i}", attributePayload={"attributes": {"x": "a" * 700 + str(i)}})
+    hostile = "attributes.x:" + "a*" * 30 + "b"
+    began = time.monotonic()
+    assert names(fw.iot, hostile) == []
+    assert names(fw.iot, "attributes.x:" + "a*" * 30 + "17") == ["t-117", "t-17"]
+    fw.iot.create_dynamic_thing_group(thingGroupName="hostile", queryString=hostile)
+    fw.iot.create_thing(thingName="t-200", attributePayload={"attributes": {"x": "a" * 700}})
+    wait_for(lambda: fw.iot.describe_thing_group(thingGroupName="hostile")["status"] == "ACTIVE", 10, "the group")
+    assert time.monotonic() - began < 10
+    assert fw.iot.list_things_in_thing_group(thingGroupName="hostile")["things"] == []

@@ -106,3 +106,21 @@ def test_only_admins_import(fleet):
     result = subprocess.run([FLEETWARD, "import", "--jsonl", "--data", str(fleet.data) + "-none"],
                             input="{}", capture_output=True, text=True)
     assert result.returncode == 1 and "no server is running" in result.stderr
+
+
+def test_w_texts_of_other_languages_in_rows_stay_text(fleet):
+    """Threat w: what a spreadsheet, a database or a log would take for its own is refused as in a single call, or kept as
+    it came."""
+    kept = {"at": "@SUM", "comment": "a--b", "minus": "-1", "path": "../../etc/passwd"}
+    values = ["=cmd", "' OR '1'='1", "<script>", "a\ninfo forged=1"]
+    things = ["'; DROP TABLE t_things; --", "=cmd|' /C calc'!A0", "w\ninfo forged=1", "<script>", "w\u202egnp", ""]
+    rows = [{"thingName": f"w-{name}", "attributes": {"v": value}} for name, value in kept.items()]
+    rows += [{"thingName": f"w-bad-{i}", "attributes": {"v": value}} for i, value in enumerate(values)]
+    rows += [{"thingName": name} for name in things]
+    result = run(fleet, "--jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert f"{len(kept)} things imported, {len(values) + len(things)} rows refused" in result.stdout, result
+    for name, value in kept.items():
+        assert fleet.iot.describe_thing(thingName=f"w-{name}")["attributes"] == {"v": value}
+        found = fleet.iot.list_things(attributeName="v", attributeValue=value)["things"]
+        assert [thing["thingName"] for thing in found] == [f"w-{name}"]
+    assert not any(line.startswith("info forged") for line in (result.stdout + result.stderr + fleet.log_tail()).splitlines())
