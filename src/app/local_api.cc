@@ -1,10 +1,12 @@
 #include "local_api.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/model/json.h"
 #include "import_api.h"
+#include "metric_view.h"
 #include "version.h"
 
 namespace fleetward::app {
@@ -130,6 +132,27 @@ http::Response Why(const LocalApiParts& parts, const std::string& name, const st
   return Answer(200, j);
 }
 
+http::Response Metrics(const LocalApiParts& parts, const http::Request& request, const std::string& name) {
+  constexpr std::int64_t kMostSeconds = 10LL * 366 * 86400;
+  MetricViewQuery query;
+  query.thing = name;
+  query.metric = QueryValue(request, "metric");
+  std::string dimension = QueryValue(request, "dimension"), op = QueryValue(request, "operator");
+  if (!dimension.empty()) {
+    auto parsed = model::ParseDimensionOperator(op.empty() ? "IN" : op);
+    if (!parsed) return Answer(400, {{"message", "operator must be IN or NOT_IN"}});
+    query.dimension = model::MetricDimension{model::DimensionName(dimension), *parsed};
+  }
+  std::int64_t seconds = std::strtoll(QueryValue(request, "seconds").c_str(), nullptr, 10);
+  if (query.metric.empty() || seconds <= 0 || seconds > kMostSeconds) {
+    return Answer(400, {{"message", "metric and seconds (1 to ten years) must be given"}});
+  }
+  query.end = parts.clock.Now();
+  query.start = query.end - std::chrono::seconds(seconds);
+  auto view = MetricView(parts.pipeline, parts.registry, query);
+  return view.ok() ? Answer(200, *view) : Fault(view.error());
+}
+
 http::Response Mails(const LocalApiParts& parts) {
   constexpr std::size_t kLimit = 100;
   auto kept = parts.outbox.Kept(kLimit);
@@ -234,6 +257,11 @@ void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
   router.HandleLocal(prefix("why/"), api::LocalAuth::kViewer,
                      [parts, at = prefix("why/")](const api::CallContext&, const http::Request& request) {
                        return Why(parts, NameIn(request, at), QueryValue(request, "behavior"));
+                     },
+                     api::LocalScope::kThingInPath);
+  router.HandleLocal(prefix("metrics/"), api::LocalAuth::kViewer,
+                     [parts, at = prefix("metrics/")](const api::CallContext&, const http::Request& request) {
+                       return Metrics(parts, request, NameIn(request, at));
                      },
                      api::LocalScope::kThingInPath);
   // Mails hold confirmation tokens: whoever reads them can confirm.

@@ -84,6 +84,19 @@ int Main(int argc, char** argv) {
   why->add_option("behavior", behavior, "one behavior");
   why->callback([&] { exit_code = RunWhy(data, thing, behavior); });
 
+  MetricsArguments metrics;
+  auto* metrics_command = with_data(app.add_subcommand("metrics", "the values of a metric, and why there are gaps"));
+  metrics_command->add_option("thing", metrics.thing, "a thing's name")->required();
+  metrics_command->add_option("metric", metrics.metric, "such as aws:all-bytes-out, or a custom metric")->required();
+  auto* dimension = metrics_command->add_option("--dimension", metrics.dimension, "of the messages this dimension selects");
+  metrics_command->add_flag("--not-in", metrics.not_in, "of those it does not select")->needs(dimension);
+  metrics_command->add_option("--since", metrics.since, "a span such as 24h or 7d")->capture_default_str();
+  metrics_command->add_flag("--json", metrics.as_json, "one JSON object a line");
+  metrics_command->callback([&] {
+    metrics.data = data;
+    exit_code = RunMetrics(metrics);
+  });
+
   auto* mail = with_data(app.add_subcommand("mail", "mails that were kept or could not be delivered"));
   mail->callback([&] { exit_code = RunMail(data); });
 

@@ -139,6 +139,14 @@ void Shard::On(const ClockStepRecord& r) {
 }
 
 void Shard::On(const EdgeStartRecord& r) {
+  if (options_.index == 0) {
+    telemetry::ConnectionEvent row;
+    row.type = telemetry::ConnectionEventType::kDisconnect;
+    row.entity = telemetry::kEveryThing;
+    row.time = FromMillis(r.time_ms);
+    row.reason = "BROKER_STARTED";
+    telemetry::PutConnectionEvent(state_->batch(), row, position_);
+  }
   for (auto& members : slab_things_) {
     for (auto& thing : members) {
       if (thing->details().connections.empty()) continue;

@@ -104,6 +104,12 @@ void Shard::On(const DroppedRecord& r) {
   if (thing == nullptr) return;
   Touch(r.entity);
   thing->AddFault(r.time_ms, std::to_string(r.reports) + " reports were lost: the broker's buffer was full");
+  sample_.Clear();
+  sample_.entity = r.entity;
+  sample_.source = telemetry::Source::kDevice;
+  sample_.time = FromMillis(r.time_ms);
+  sample_.AddCount({telemetry::kAuxReportsLost, 0}, static_cast<std::int64_t>(r.reports));
+  state_->recorder().Add(sample_, position_);
 }
 
 }  // namespace fleetward::ingest

@@ -15,6 +15,18 @@
 #include "local_client.h"
 
 namespace fleetward::app {
+
+Result<std::int64_t> ParseSpan(const std::string& text) {
+  char* end = nullptr;
+  long long number = std::strtoll(text.c_str(), &end, 10);
+  std::string unit = end;
+  std::int64_t factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
+  if (end == text.c_str() || number < 0 || number > 100000000 || factor == 0) {
+    return Error(Code::kInvalidArgument, text + " is no span of time; examples: 90s, 15m, 24h, 7d");
+  }
+  return number * factor;
+}
+
 namespace {
 
 using nlohmann::json;
@@ -31,18 +43,6 @@ std::string Text(const json& j, const char* key) {
 std::string CredentialsText(const Credentials& credentials) {
   return "[fleetward]\naws_access_key_id = " + credentials.access_key_id + "\naws_secret_access_key = " + credentials.secret +
          "\nregion = " + credentials.region + '\n';
-}
-
-// "90", "90s", "15m", "24h", "7d" in seconds.
-Result<std::int64_t> ParseSpan(const std::string& text) {
-  char* end = nullptr;
-  long long number = std::strtoll(text.c_str(), &end, 10);
-  std::string unit = end;
-  std::int64_t factor = unit.empty() || unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86400 : 0;
-  if (end == text.c_str() || number < 0 || number > 100000000 || factor == 0) {
-    return Error(Code::kInvalidArgument, text + " is no span of time; examples: 90s, 15m, 24h, 7d");
-  }
-  return number * factor;
 }
 
 // A span back from now, or "2026-11-22" or "2026-11-22T12:00:00Z".

@@ -1,6 +1,7 @@
 // The subcommands of `fleetward`. Each returns the process's exit code and prints its own errors.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,14 @@ int RunServe(const UpArguments& arguments);
 /// Without a thing: the installation. `wait_seconds` >= 0 waits until everything serves (exit 0), else 1.
 int RunStatus(const std::string& data, int wait_seconds, const std::string& thing);
 int RunWhy(const std::string& data, const std::string& thing, const std::string& behavior);
+struct MetricsArguments {
+  std::string data, thing, metric, dimension;
+  bool not_in = false;
+  std::string since = "24h";  // a span
+  bool as_json = false;
+};
+/// The values of a series, and the gaps between them with their causes.
+int RunMetrics(const MetricsArguments& arguments);
 int RunMail(const std::string& data);
 /// Messages that were given up, newest first.
 int RunDeadLetters(const std::string& data, bool as_json);
@@ -92,6 +101,9 @@ struct LogArguments {
 };
 /// The operator log, oldest first.
 int RunLog(const LogArguments& arguments);
+
+/// "90", "90s", "15m", "24h", "7d" in seconds. Errors: kInvalidArgument.
+Result<std::int64_t> ParseSpan(const std::string& text);
 
 /// Prints "fleetward: message" to standard error; returns 1.
 int Fail(const Error& error);

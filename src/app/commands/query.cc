@@ -1,4 +1,4 @@
-// status, why, mail: what a running installation says of itself.
+// status, why, metrics, mail: what a running installation says of itself.
 #include <unistd.h>
 
 #include <chrono>
@@ -93,6 +93,23 @@ void PrintBehavior(const json& b) {
   }
 }
 
+void PrintValue(const json& entry) {
+  std::string marks;
+  for (const json& mark : entry.value("marks", json::array())) {
+    marks += (marks.empty() ? "  (" : ", ") + Shown(mark.get<std::string>());
+  }
+  std::printf("%s  %s%s\n", Text(entry, "time").c_str(),
+              Shown(entry["value"].dump(-1, ' ', false, json::error_handler_t::replace)).c_str(),
+              marks.empty() ? "" : (marks + ")").c_str());
+}
+
+void PrintGap(const json& entry) {
+  std::string reason = entry.value("reason", "");
+  if (!reason.empty()) reason = " (" + Shown(reason) + ")";
+  std::printf("%s  no values until %s: %s%s, %s missing\n", Text(entry, "from").c_str(), Text(entry, "to").c_str(),
+              Text(entry, "gap").c_str(), reason.c_str(), Text(entry, "missing").c_str());
+}
+
 int WaitUntilServing(const std::string& data, int seconds) {
   auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   for (;;) {
@@ -139,6 +156,35 @@ int RunWhy(const std::string& data, const std::string& thing, const std::string&
                   ? "no security profile with behaviors covers this thing; attach one to its group or to all things"
                   : "nothing was heard of this thing yet, and no profile covers it");
   return 1;
+}
+
+int RunMetrics(const MetricsArguments& arguments) {
+  auto seconds = ParseSpan(arguments.since);
+  if (!seconds.ok()) return Fail(seconds.error());
+  std::string target = "metrics/" + PercentEncode(arguments.thing) + "?metric=" + PercentEncode(arguments.metric) +
+                       "&seconds=" + std::to_string(*seconds);
+  if (!arguments.dimension.empty()) {
+    target += "&dimension=" + PercentEncode(arguments.dimension) + "&operator=" + (arguments.not_in ? "NOT_IN" : "IN");
+  }
+  auto answer = Ask(arguments.data, target);
+  if (!answer.ok()) return Fail(answer.error());
+  const json entries = answer->value("entries", json::array());
+  std::size_t gaps = 0;
+  for (const json& entry : entries) {
+    gaps += entry.contains("gap");
+    if (arguments.as_json) {
+      std::printf("%s\n", entry.dump(-1, ' ', true, json::error_handler_t::replace).c_str());
+    } else if (entry.contains("gap")) {
+      PrintGap(entry);
+    } else {
+      PrintValue(entry);
+    }
+  }
+  if (arguments.as_json) return 0;
+  std::printf("%s %s since %s: %zu values, %zu gaps%s\n", Text(*answer, "thingName").c_str(),
+              Text(*answer, "metric").c_str(), Text(*answer, "from").c_str(), entries.size() - gaps, gaps,
+              answer->value("truncated", false) ? "; older ones are left out" : "");
+  return 0;
 }
 
 int RunDeadLetters(const std::string& data, bool as_json) {

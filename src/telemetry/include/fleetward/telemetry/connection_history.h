@@ -18,6 +18,9 @@ namespace fleetward::telemetry {
 /// The numbers are stored.
 enum class ConnectionEventType : std::uint8_t { kConnect = 0, kDisconnect = 1, kRefused = 2 };
 
+/// Entity of what happened to every connection at once: the broker went (reason BROKER_STARTED, when it is back).
+inline constexpr model::EntityId kEveryThing{~std::uint64_t{0}, ~std::uint64_t{0}};
+
 struct ConnectionEvent {
   ConnectionEventType type = ConnectionEventType::kConnect;
   model::EntityId entity;              // zero when it is nobody's

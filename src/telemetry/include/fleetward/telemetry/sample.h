@@ -48,6 +48,7 @@ enum AuxiliaryMetric : model::MetricId {
   kAuxTcpPortInterfaces = 43,     // strings: interface of each listening TCP port
   kAuxUdpPortInterfaces = 44,     // strings
   kAuxCustomFaults = 45,          // strings: custom metrics nobody declared, "name:type" (D14)
+  kAuxReportsLost = 46,           // count: reports of the thing that the broker's full buffer lost before this time
 };
 
 /// A reusable, flat list of values: Clear and fill it again without allocating. Values of one series once per sample.
