@@ -157,15 +157,11 @@ TEST_F(FleetIndexTest, StaysConfiguredOverARestart) {
   MakeThing("t", {{"a", "1"}});
   SwitchOn({.on = true, .custom_fields = {{"attributes.a", FieldType::kNumber}}});
   fleet->Stop();
-  auto old = std::move(fleet);
+  auto old = std::move(fleet);  // on the hub until the end
   Open();
   ASSERT_TRUE(Within([&] { return *fleet->StateOf(kThingsIndex) == IndexState::kActive; }));
   EXPECT_EQ(Found("attributes.a:1"), Names{"t"});
   EXPECT_EQ(fleet->StatisticsOf(kThingsIndex, "*", "attributes.a")->first.sum, 1);
-  fleet->Stop();
-  old.swap(fleet);
-  std::swap(old, fleet);
-  old.release();  // still on the hub  NOLINT
 }
 
 TEST_F(FleetIndexTest, ConnectivityAndViolations) {
