@@ -67,7 +67,7 @@ Result<bool> ParseDiagMessages(std::string_view bytes, bool udp, std::uint32_t s
       if (header.nlmsg_type == NLMSG_ERROR) {
         int error = EPROTO;
         if (body.size() >= sizeof error) std::memcpy(&error, body.data(), sizeof error);
-        return ErrnoError(error < 0 ? -error : EPROTO, "sock_diag");
+        return ErrnoError(error < 0 && error > -4096 ? -error : EPROTO, "sock_diag");  // the kernel's own bound
       }
       if (header.nlmsg_type >= NLMSG_MIN_TYPE) {
         if (body.size() < sizeof(inet_diag_msg)) return Error(Code::kCorrupt, "a sock_diag message is too short");
