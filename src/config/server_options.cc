@@ -72,6 +72,10 @@ constexpr OptionSpec kOptions[] = {
      .help = "Addresses and ports of the broker (mutual TLS). The first is the one written to "
              "endpoint.json.",
      .example = R"(["0.0.0.0:8883", "0.0.0.0:443"])", .check = CheckListen},
+    {.name = "mqtt.max_publishes_per_second", .member = Bind<&O::mqtt_max_publishes_per_second>,
+     .help = "Publishes of one connection and second that the broker takes; more are acknowledged, counted as discarded "
+             "and go nowhere. 0 means no limit.",
+     .example = R"(1000)", .min = 0, .max = 1000000},
     {.name = "mqtt.on_denied_subscribe", .member = Bind<&O::mqtt_on_denied_subscribe>,
      .help = "What an MQTT 3.1.1 client sees when a subscription is denied: the connection is closed, "
              "or SUBACK says so.",

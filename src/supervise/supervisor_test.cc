@@ -97,6 +97,22 @@ TEST_F(SupervisorTest, SigtermEndsEverythingWithExitZero) {
   EXPECT_FALSE(MarkOf(server).has_value());
 }
 
+TEST_F(SupervisorTest, TheBrokerAloneGetsAnAllocatorOfItsOwnBesideWhatIsPreloaded) {
+  Script("broker", "echo \"$LD_PRELOAD\" > " + dir_ + "/broker.preload; exec sleep 1000");
+  Script("server", "echo \"$LD_PRELOAD\" > " + dir_ + "/server.preload; exec sleep 1000");
+  const char* inherited = std::getenv("LD_PRELOAD");
+  std::string others = inherited == nullptr ? "" : inherited;
+  Up();
+  auto written = [&](const char* name) {
+    auto text = ReadFile(dir_ + "/" + name, 4096);
+    return text.ok() && text->ends_with('\n');
+  };
+  ASSERT_TRUE(Eventually([&] { return written("broker.preload") && written("server.preload"); }));
+  EXPECT_EQ(*ReadFile(dir_ + "/broker.preload", 4096),
+            "libtcmalloc_minimal.so.4" + (others.empty() ? "" : ":" + others) + "\n");
+  EXPECT_EQ(*ReadFile(dir_ + "/server.preload", 4096), others + "\n");
+}
+
 TEST_F(SupervisorTest, EitherChildIsRestartedAlone) {
   Up();
   ASSERT_TRUE(Eventually([&] { return BothRun(); }));

@@ -1,4 +1,5 @@
 """Attacks of docs/threat-model.md that fit no other file."""
+import contextlib
 import json
 import os
 import socket
@@ -66,6 +67,21 @@ def post_for(client, topics, payload, qos, count):
         client.post(topics[number % len(topics)], payload, qos=qos)
         time.sleep(0.011)
     client.ping(timeout=60)
+
+
+@pytest.mark.parametrize("rate", [5, 0])
+def test_h_the_rate_of_a_connection_is_the_operators_choice(make, rate):
+    fw = make({"mqtt.max_publishes_per_second": rate})
+    client = raw(fw, fw.thing("loud"), "loud")
+    client.subscribe("own", qos=0)
+    begun = time.monotonic()
+    for _ in range(150):
+        client.post("own", b"x", qos=0)
+    client.ping()
+    with contextlib.suppress(TimeoutError, AssertionError):
+        client.receive(150, timeout=2)
+    taken = len(client.inbox)
+    assert taken == 150 if rate == 0 else 1 <= taken <= rate * (2 + time.monotonic() - begun)
 
 
 @pytest.mark.parametrize("qos", [0, 1])

@@ -88,6 +88,11 @@ def test_pid_files_name_living_processes(fw):
             assert os.stat(f"/proc/{pids[part]}").st_uid != 0, part
 
 
+def test_the_broker_has_its_own_allocator(fw):
+    with open(f"/proc/{fw.pid('broker')}/maps") as maps:
+        assert "libtcmalloc_minimal" in maps.read()
+
+
 def test_the_account_is_empty(fw):
     assert fw.aws("iot", "list-things")["things"] == []
     assert fw.aws("iot", "list-security-profiles")["securityProfileIdentifiers"] == []

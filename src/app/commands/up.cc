@@ -112,6 +112,7 @@ Result<supervise::SupervisorOptions> Prepare(const UpArguments& arguments, const
   supervisor.broker.plugin_options = {
       {"bucket_seconds", std::to_string(bucket)},
       {"close_on_denied_subscribe", options.mqtt_on_denied_subscribe == "close" ? "true" : "false"},
+      {"max_publishes_per_second", std::to_string(options.mqtt_max_publishes_per_second)},
       {"report_for_others", options.ingest_report_for_others ? "true" : "false"},
   };
   FW_ASSIGN(supervisor.server_command, ServerCommand(arguments, options));

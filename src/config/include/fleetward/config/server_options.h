@@ -20,6 +20,7 @@ struct ServerOptions {
   std::int64_t api_threads = 0;  // 0: one per core
 
   std::vector<std::string> mqtt_listen = {"0.0.0.0:8883"};
+  std::int64_t mqtt_max_publishes_per_second = 100;
   std::string mqtt_on_denied_subscribe = "close";
 
   std::vector<std::string> tls_hostnames;
