@@ -1,6 +1,7 @@
 #include "fleetward/telemetry/maintenance.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -66,6 +67,10 @@ class DayMerge {
   }
 
   Status Write() {
+    // In the order of the keys: the store finds the place of a row beside the one before it.
+    std::sort(merged_.begin(), merged_.end());
+    for (const std::string& key : merged_) batch_.Delete(kFamilyHours, key);
+    merged_.clear();
     FW_TRY(store_.Write(batch_));
     batch_.Clear();
     return {};
@@ -121,7 +126,7 @@ class DayMerge {
     progress.samples += order_.size();
     last_ = std::pair(entity, source);
     last_part_ = part;
-    for (const std::string& key : keys_[s]) batch_.Delete(kFamilyHours, key);
+    std::move(keys_[s].begin(), keys_[s].end(), std::back_inserter(merged_));
     keys_[s].clear();
     used_[s] = 0;
     return {};
@@ -165,6 +170,7 @@ class DayMerge {
   std::vector<Sample> samples_[kSourceCount];
   std::size_t used_[kSourceCount] = {};
   std::vector<std::string> keys_[kSourceCount];
+  std::vector<std::string> merged_;  // keys to delete with the batch
   std::vector<const Sample*> order_;
   std::optional<std::pair<model::EntityId, Source>> last_;   // emitted last
   std::uint16_t last_part_ = 0;

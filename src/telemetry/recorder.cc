@@ -95,11 +95,15 @@ struct Recorder::Impl {
     open.rows.Clear();
   }
 
+  /// In the order of the keys: the store finds the place of a row beside the one before it.
   void Drain(store::Batch& batch) {
+    std::vector<std::pair<std::string, const Waiting*>> rows;
     for (; drained < waiting.size(); ++drained) {
       const Waiting& block = waiting[drained];
-      batch.Put(kFamilyHours, HourKey(block.hour, block.entity, block.lane, block.first), block.bytes);
+      rows.emplace_back(HourKey(block.hour, block.entity, block.lane, block.first), &block);
     }
+    std::sort(rows.begin(), rows.end());
+    for (const auto& [key, block] : rows) batch.Put(kFamilyHours, key, block->bytes);
   }
 };
 
