@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "bitmap.h"
 
@@ -61,6 +62,24 @@ bool LeafMatches(const Query& query, std::string_view text) {
 }
 
 }  // namespace
+
+/// What an evaluation may cost: one for a document or dictionary entry that is looked at, and for 8192 numbers of a
+/// bitmap, which takes about as long.
+class Collection::Work {
+ public:
+  explicit Work(std::uint64_t most) : left_(most) {}
+  /// False when it is used up.
+  bool Take(std::uint64_t amount = 1) {
+    left_ -= std::min(left_, amount);
+    return left_ > 0;
+  }
+  bool Take(const Bitmap& bitmap) { return Take(1 + bitmap.size() / 8192); }
+  bool used_up() const { return left_ == 0; }
+  std::uint64_t left() const { return left_; }
+
+ private:
+  std::uint64_t left_;
+};
 
 bool Collection::FoldLess::operator()(std::string_view a, std::string_view b) const {
   int folded = CompareFolded(a, b);
@@ -247,9 +266,10 @@ const Collection::Field* Collection::FindField(std::string_view name) const {
   return found == field_numbers_.end() ? nullptr : fields_[found->second].get();
 }
 
-void Collection::AddTerm(std::uint32_t term, Bitmap& out) const {
+void Collection::AddTerm(std::uint32_t term, Bitmap& out, Work& work) const {
   const Term& t = terms_[term];
   if (t.many) {
+    work.Take(t.many->size() / 8192);
     out.Unite(*t.many);
   } else if (t.single != Term::kNone) {
     out.Add(t.single);
@@ -259,12 +279,12 @@ void Collection::AddTerm(std::uint32_t term, Bitmap& out) const {
 namespace {
 
 /// Calls `add(number)` for the entries of a dictionary that a leaf asks for, visiting only the stretch they
-/// can be in.
-template <class Dictionary, class Folded, class FoldedPrefix, class Add>
-void ForEachEntry(const Query& query, const Dictionary& entries, Add&& add) {
+/// can be in, until `work` is used up.
+template <class Dictionary, class Folded, class FoldedPrefix, class Work, class Add>
+void ForEachEntry(const Query& query, const Dictionary& entries, Work& work, Add&& add) {
   if (query.kind == Query::Kind::kRange) {
     auto at = query.low ? entries.lower_bound(Folded{query.low->text}) : entries.begin();
-    for (; at != entries.end(); ++at) {
+    for (; at != entries.end() && work.Take(); ++at) {
       if (InTextRange(query, at->first)) {
         add(at->second);
       } else if (query.high && CompareFolded(at->first, query.high->text) > 0) {
@@ -276,74 +296,85 @@ void ForEachEntry(const Query& query, const Dictionary& entries, Add&& add) {
   std::string_view prefix = query.pattern.prefix();
   if (query.pattern.exact()) {
     auto [from, until] = entries.equal_range(Folded{prefix});
-    for (; from != until; ++from) add(from->second);
+    for (; from != until && work.Take(); ++from) add(from->second);
     return;
   }
   auto [from, until] = entries.equal_range(FoldedPrefix{prefix});
-  for (; from != until; ++from) {
+  for (; from != until && work.Take(); ++from) {
     if (query.pattern.any() || query.pattern.Matches(from->first)) add(from->second);
   }
 }
 
 }  // namespace
 
-void Collection::EvaluateField(const Query& query, const Field& field, Bitmap& out) const {
+void Collection::EvaluateField(const Query& query, const Field& field, Bitmap& out, Work& work) const {
   if (query.kind == Query::Kind::kRange && query.numeric()) {
     auto at = query.low ? field.numbers.lower_bound({*query.low->number, 0}) : field.numbers.begin();
-    for (; at != field.numbers.end(); ++at) {
+    for (; at != field.numbers.end() && work.Take(); ++at) {
       if (InNumberRange(query, at->first)) {
-        AddTerm(at->second, out);
+        AddTerm(at->second, out, work);
       } else if (query.high && at->first > *query.high->number) {
         break;
       }
     }
     return;
   }
-  ForEachEntry<Dictionary, Folded, FoldedPrefix>(query, field.terms,
-                                                 [&](std::uint32_t term) { AddTerm(term, out); });
+  ForEachEntry<Dictionary, Folded, FoldedPrefix>(query, field.terms, work,
+                                                 [&](std::uint32_t term) { AddTerm(term, out, work); });
 }
 
-void Collection::EvaluateNames(const Query& query, Bitmap& out) const {
+void Collection::EvaluateNames(const Query& query, Bitmap& out, Work& work) const {
   if (query.kind == Query::Kind::kTerm && query.pattern.any()) {
-    out.Unite(*live_);
+    if (work.Take(*live_)) out.Unite(*live_);
   } else if (query.kind == Query::Kind::kRange && query.numeric()) {
     for (const auto& [name, document] : names_) {
+      if (!work.Take()) return;
       if (LeafMatches(query, name)) out.Add(document);
     }
   } else {
-    ForEachEntry<Dictionary, Folded, FoldedPrefix>(query, names_,
+    ForEachEntry<Dictionary, Folded, FoldedPrefix>(query, names_, work,
                                                    [&](std::uint32_t document) { out.Add(document); });
   }
 }
 
-void Collection::EvaluateLeaf(const Query& query, Bitmap& out) const {
-  if (query.field.empty() || query.field == name_field_) EvaluateNames(query, out);
+void Collection::EvaluateLeaf(const Query& query, Bitmap& out, Work& work) const {
+  if (query.field.empty() || query.field == name_field_) EvaluateNames(query, out, work);
   if (query.field == name_field_) return;
   if (!query.field.empty()) {
-    if (const Field* field = FindField(query.field)) EvaluateField(query, *field, out);
+    if (const Field* field = FindField(query.field)) EvaluateField(query, *field, out, work);
     return;
   }
   if (query.kind == Query::Kind::kTerm && query.pattern.any()) return;  // all of them already
-  for (const auto& [name, number] : field_numbers_) EvaluateField(query, *fields_[number], out);
+  for (const auto& [name, number] : field_numbers_) {
+    if (!work.Take()) return;
+    EvaluateField(query, *fields_[number], out, work);
+  }
 }
 
 Collection::Bitmap Collection::Evaluate(const Query& query) const {
+  Work work(std::numeric_limits<std::uint64_t>::max());
+  return Evaluate(query, work);
+}
+
+Collection::Bitmap Collection::Evaluate(const Query& query, Work& work) const {
+  if (work.used_up()) return {};
   switch (query.kind) {
     case Query::Kind::kOr: {
       Bitmap out;
-      for (const Query& operand : query.operands) out.Unite(Evaluate(operand));
+      for (const Query& operand : query.operands) out.Unite(Evaluate(operand, work));
       return out;
     }
     case Query::Kind::kNot: {
+      if (!work.Take(*live_)) return {};
       Bitmap out(*live_);
-      out.Subtract(Evaluate(query.operands.front()));
+      out.Subtract(Evaluate(query.operands.front(), work));
       return out;
     }
     case Query::Kind::kAnd: {
       std::unique_ptr<Bitmap> out;
       for (const Query& operand : query.operands) {
         if (operand.kind == Query::Kind::kNot) continue;
-        Bitmap next = Evaluate(operand);
+        Bitmap next = Evaluate(operand, work);
         if (out) {
           out->Intersect(next);
         } else {
@@ -351,9 +382,12 @@ Collection::Bitmap Collection::Evaluate(const Query& query) const {
         }
         if (out->empty()) return std::move(*out);
       }
-      if (!out) out = std::make_unique<Bitmap>(*live_);
+      if (!out) {
+        if (!work.Take(*live_)) return {};
+        out = std::make_unique<Bitmap>(*live_);
+      }
       for (const Query& operand : query.operands) {
-        if (operand.kind == Query::Kind::kNot) out->Subtract(Evaluate(operand.operands.front()));
+        if (operand.kind == Query::Kind::kNot) out->Subtract(Evaluate(operand.operands.front(), work));
       }
       return std::move(*out);
     }
@@ -362,7 +396,7 @@ Collection::Bitmap Collection::Evaluate(const Query& query) const {
       break;
   }
   Bitmap out;
-  EvaluateLeaf(query, out);
+  EvaluateLeaf(query, out, work);
   return out;
 }
 
@@ -423,7 +457,7 @@ Result<SearchPage> Collection::Search(const Query& query, std::string_view after
   }
   SearchPage page;
   std::uint64_t last_order = 0;
-  Evaluate(query).ForEach(from, [&](std::uint32_t number) {
+  auto take = [&](std::uint32_t number) {
     const Document& document = documents_[number];
     if (!last.empty() && document.order == order && std::string_view(*document.name) <= last) return true;
     if (page.names.size() == limit) {
@@ -433,8 +467,24 @@ Result<SearchPage> Collection::Search(const Query& query, std::string_view after
     page.names.push_back(*document.name);
     last_order = document.order;
     return true;
-  });
-  return page;
+  };
+  // Few matches: what the terms hold is soon put together. Many: a page of them is soon met. Which it is shows in trying
+  // both for as long as either took.
+  for (std::uint64_t most = std::max<std::uint64_t>(512, 2 * limit);; most *= 4) {
+    Work work(most);
+    Bitmap found = Evaluate(query, work);
+    page.visited += most - work.left();
+    if (!work.used_up()) {
+      found.ForEach(from, take);
+      return page;
+    }
+    for (std::uint64_t i = 0; i < most && from < documents_.size(); ++i, ++from) {
+      ++page.visited;
+      if (documents_[from].name == nullptr || !MatchesDocument(query, from)) continue;
+      if (!take(from)) return page;
+    }
+    if (from == documents_.size()) return page;
+  }
 }
 
 void Collection::ForEachMatch(const Query& query, const std::function<void(const std::string&)>& fn) const {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <random>
 
 namespace fleetward::index {
@@ -191,6 +192,64 @@ TEST(CollectionReference, AgreesWithEachDocumentAlone) {
   EXPECT_EQ(c.size(), 0U);
   EXPECT_EQ(c.Cardinality(Q("*"), "a"), 0U);
   EXPECT_EQ(Names(c, "x*"), "");
+}
+
+/// `count` devices: t00000…, every 1000th of them rare, odd ones red.
+std::unique_ptr<Collection> Fleet(int count) {
+  auto c = std::make_unique<Collection>("thingName");
+  for (int i = 0; i < count; ++i) {
+    std::string number = std::to_string(100000 + i).substr(1);
+    c->Put("t" + number, Section::kRegistry,
+           {{"color", i % 2 == 1 ? "red" : "blue"}, {"serial", "s" + number}, {"rare", i % 1000 == 7 ? "yes" : "no"}});
+  }
+  return c;
+}
+
+TEST(CollectionCost, APageCostsTheSameHoweverManyMatch) {
+  std::unique_ptr<Collection> small = Fleet(5000), large = Fleet(50000);
+  for (const char* query : {"thingName:t*", "t*", "serial:s*", "serial:*", "*", "NOT rare:yes", "serial:s* AND color:red",
+                            "thingName:t* AND NOT color:red", "serial:[\"s0\" TO \"t\"]", "color:red"}) {
+    std::uint64_t cost[2] = {0, 0};
+    std::string after[2];
+    for (int page = 0; page < 20; ++page) {
+      for (int which : {0, 1}) {
+        auto found = (which == 0 ? small : large)->Search(Q(query), after[which], 100);
+        ASSERT_TRUE(found.ok());
+        ASSERT_EQ(found->names.size(), 100u) << query;
+        after[which] = found->next;
+        cost[which] = std::max(cost[which], found->visited);
+      }
+      ASSERT_EQ(after[0], after[1]) << query;
+    }
+    EXPECT_LE(cost[1], 1200u) << query;
+    EXPECT_LE(cost[1], cost[0] + 100) << query;
+  }
+  // Few matches cost what they are, not a walk through all documents.
+  auto found = large->Search(Q("rare:yes"), "", 100);
+  ASSERT_EQ(found->names.size(), 50u);
+  EXPECT_LE(found->visited, 60u);
+  found = large->Search(Q("serial:s0012*"), "", 100);
+  ASSERT_EQ(found->names.size(), 10u);
+  EXPECT_LE(found->visited, 20u);
+}
+
+TEST(CollectionCost, PagesFoundByWalkingAreThePagesFoundByTerms) {
+  std::unique_ptr<Collection> c = Fleet(9000);
+  for (int i = 0; i < 9000; i += 3) c->Erase("t" + std::to_string(100000 + i).substr(1));
+  for (const char* query : {"thingName:t*", "serial:s*", "NOT color:red", "serial:s08* OR thingName:t00*", "s*7",
+                            "rare:yes OR serial:s089*", "serial:s08*"}) {
+    std::vector<std::string> all, paged;
+    c->ForEachMatch(Q(query), [&](const std::string& name) { all.push_back(name); });
+    std::string after;
+    do {
+      auto page = c->Search(Q(query), after, 97);
+      ASSERT_TRUE(page.ok());
+      ASSERT_TRUE(page->names.size() == 97 || page->next.empty()) << query;
+      paged.insert(paged.end(), page->names.begin(), page->names.end());
+      after = page->next;
+    } while (!after.empty());
+    EXPECT_EQ(paged, all) << query;
+  }
 }
 
 }  // namespace

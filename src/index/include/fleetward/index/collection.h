@@ -32,6 +32,7 @@ struct Value {
 struct SearchPage {
   std::vector<std::string> names;
   std::string next;  // empty on the last page
+  std::uint64_t visited = 0;  // what it cost, in documents and dictionary entries looked at, or about as much
 };
 
 /// Of the numeric values of one field among matching documents.
@@ -69,7 +70,8 @@ class Collection {
   std::vector<Value> ValuesOf(std::string_view name, Section section) const;
   bool Matches(const Query& query, std::string_view name) const;
 
-  /// Documents by their places. `after` is a page's `next` or empty. Errors: kInvalidArgument (`after`).
+  /// Documents by their places. `after` is a page's `next` or empty. Costs the least of two, times a small number: what
+  /// the query's terms hold, or the documents from `after` on until the page is full. Errors: kInvalidArgument (`after`).
   Result<SearchPage> Search(const Query& query, std::string_view after, std::size_t limit) const;
   /// All of them. `fn` must not change the collection.
   void ForEachMatch(const Query& query, const std::function<void(const std::string& name)>& fn) const;
@@ -92,6 +94,7 @@ class Collection {
 
  private:
   class Bitmap;
+  class Work;
   struct Field;
   struct Term;
   struct Document;
@@ -120,10 +123,12 @@ class Collection {
   std::span<const std::uint32_t> TermsOf(std::uint32_t document) const;
 
   Bitmap Evaluate(const Query& query) const;
-  void EvaluateLeaf(const Query& query, Bitmap& out) const;
-  void EvaluateNames(const Query& query, Bitmap& out) const;
-  void EvaluateField(const Query& query, const Field& field, Bitmap& out) const;
-  void AddTerm(std::uint32_t term, Bitmap& out) const;
+  /// Worthless once `work` is used up.
+  Bitmap Evaluate(const Query& query, Work& work) const;
+  void EvaluateLeaf(const Query& query, Bitmap& out, Work& work) const;
+  void EvaluateNames(const Query& query, Bitmap& out, Work& work) const;
+  void EvaluateField(const Query& query, const Field& field, Bitmap& out, Work& work) const;
+  void AddTerm(std::uint32_t term, Bitmap& out, Work& work) const;
   bool MatchesDocument(const Query& query, std::uint32_t document) const;
   const Field* FindField(std::string_view name) const;
   std::uint64_t CountOf(std::uint32_t term, const Bitmap& among) const;
