@@ -14,11 +14,13 @@ constexpr store::Table kDeliveries{"outbox_deliveries"};  // key: delivery; valu
 constexpr store::Table kDue{"outbox_lanes"};              // key: lane (9), due time (8), delivery key
 constexpr store::Table kOldDue{"outbox_due"};             // before there were lanes: due time, delivery key
 constexpr store::Table kTaken{"outbox_taken"};            // key: message id; value: when (8 bytes)
+constexpr store::Table kTakenTimes{"outbox_taken_times"}; // key: when (8), message id: what is taken, by time
 constexpr store::Table kKept{"outbox_kept"};              // key: time, delivery key; value: the mail
 constexpr store::Table kDead{"outbox_dead"};              // key: time, delivery key; value: delivery JSON
 constexpr store::Table kCounts{"outbox_counts"};          // key: a table's name; value: its rows (8 bytes)
 constexpr auto kRemember = std::chrono::hours(48);
 constexpr std::size_t kKeptLimit = 1000;
+constexpr std::size_t kErasedAtOnce = 500;  // others' writes come in between
 
 std::uint64_t NumberOf(std::string_view bytes) {
   std::uint64_t number = 0;
@@ -181,6 +183,7 @@ Status Outbox::Add(store::Transaction& tx, const Id128& message_id, const std::v
   if (taken) return {};
   Timestamp now = clock_.Now();
   FW_TRY(tx.Put(kTaken, message_id.Bytes(), TimeKey(now)));
+  FW_TRY(tx.Put(kTakenTimes, TimeKey(now) + message_id.Bytes(), ""));
   for (const Delivery& delivery : deliveries) FW_TRY(Insert(tx, delivery, now));
   FW_TRY(Count(tx, kDeliveries, static_cast<std::int64_t>(deliveries.size())));
   if (deliveries.empty()) return {};
@@ -285,7 +288,15 @@ Status Outbox::Migrate() {
       FW_ASSIGN(std::size_t rows, CountRows(tx, table));
       FW_TRY(tx.Put(kCounts, table.name, BytesOf(rows)));
     }
-    return {};
+    FW_ASSIGN(auto by_time, tx.Get(kCounts, kTakenTimes.name));
+    if (by_time) return {};
+    std::vector<std::string> taken;
+    FW_TRY(tx.Scan(kTaken, "", "", [&](std::string_view key, std::string_view when) {
+      taken.push_back(std::string(when) + std::string(key));
+      return true;
+    }));
+    for (const std::string& key : taken) FW_TRY(tx.Put(kTakenTimes, key, ""));
+    return tx.Put(kCounts, kTakenTimes.name, BytesOf(0));  // not counted: that they are there
   });
 }
 
@@ -361,25 +372,43 @@ Result<OutboxCounts> Outbox::Counts() const {
   });
 }
 
-Status Outbox::Expire() {
-  return store_.Write([&](store::Transaction& tx) -> Status {
-    std::vector<std::pair<store::Table, std::string>> old;
-    Timestamp horizon = clock_.Now() - kRemember;
-    FW_TRY(tx.Scan(kTaken, "", "", [&](std::string_view key, std::string_view when) {
-      if (TimeOf(when) < horizon) old.emplace_back(kTaken, key);
-      return true;
+namespace {
+
+/// Removes the oldest of what is to go, at most kErasedAtOnce rows; true when there may be more.
+Result<bool> ExpireSome(store::Transaction& tx, Timestamp horizon) {
+  std::vector<std::pair<store::Table, std::string>> old;
+  std::size_t left = kErasedAtOnce;
+  auto take = [&](const store::Table& table, std::string_view until, std::size_t most) -> Result<std::size_t> {
+    std::size_t count = 0;
+    if (most == 0) return count;
+    FW_TRY(tx.Scan(table, "", until, [&](std::string_view key, std::string_view) {
+      old.emplace_back(table, key);
+      return ++count < most;
     }));
-    for (const store::Table& table : {kKept, kDead}) {
-      std::size_t count = 0;
-      FW_TRY(tx.ScanDown(table, "", "", [&](std::string_view key, std::string_view) {
-        if (++count > kKeptLimit) old.emplace_back(table, key);
-        return true;
-      }));
-      if (count > kKeptLimit) FW_TRY(Count(tx, table, -static_cast<std::int64_t>(count - kKeptLimit)));
-    }
-    for (const auto& [table, key] : old) FW_TRY(tx.Erase(table, key));
-    return {};
-  });
+    left -= count;
+    return count;
+  };
+  FW_ASSIGN(std::size_t forgotten, take(kTakenTimes, TimeKey(horizon), left));
+  for (std::size_t i = 0; i < forgotten; ++i) old.emplace_back(kTaken, old[i].second.substr(8));
+  for (const store::Table& table : {kKept, kDead}) {
+    FW_ASSIGN(std::uint64_t rows, CountOf(tx, table));
+    std::size_t beyond = rows > kKeptLimit ? rows - kKeptLimit : 0;
+    FW_ASSIGN(std::size_t gone, take(table, "", std::min(left, beyond)));
+    FW_TRY(Count(tx, table, -static_cast<std::int64_t>(gone)));
+  }
+  for (const auto& [table, key] : old) FW_TRY(tx.Erase(table, key));
+  return left == 0;
+}
+
+}  // namespace
+
+Status Outbox::Expire() {
+  for (bool more = true; more;) {
+    FW_ASSIGN(more, store::WriteFor<bool>(store_, "system", [&](store::Transaction& tx) {
+                return ExpireSome(tx, clock_.Now() - kRemember);
+              }));
+  }
+  return {};
 }
 
 }  // namespace fleetward::notify

@@ -7,6 +7,71 @@
 namespace fleetward::notify {
 namespace {
 
+/// Passes everything on and counts rows that scans looked at, and what was written in one transaction at most.
+class CountingStore final : public store::ControlStore {
+ public:
+  explicit CountingStore(store::ControlStore& inner) : inner_(inner) {}
+  Status Write(std::string_view actor, const WriteBody& body) override {
+    return inner_.Write(actor, [&](store::Transaction& tx) {
+      Counting counting(tx, seen);
+      Status status = body(counting);
+      most_written = std::max(most_written, counting.written);
+      return status;
+    });
+  }
+  Status Read(const ReadBody& body) const override { return inner_.Read(body); }
+  using ControlStore::Write;
+
+  std::size_t seen = 0, most_written = 0;
+
+ private:
+  class Counting final : public store::Transaction {
+   public:
+    Counting(store::Transaction& inner, std::size_t& seen) : inner_(inner), seen_(seen) {}
+    Result<std::optional<std::string>> Get(const store::Table& table, std::string_view key) const override {
+      return inner_.Get(table, key);
+    }
+    Status Scan(const store::Table& table, std::string_view from, std::string_view until,
+                const store::ScanFn& fn) const override {
+      return inner_.Scan(table, from, until, Counted(fn));
+    }
+    Status ScanDown(const store::Table& table, std::string_view from, std::string_view until,
+                    const store::ScanFn& fn) const override {
+      return inner_.ScanDown(table, from, until, Counted(fn));
+    }
+    Status History(const store::Table& table, std::string_view key, const store::HistoryFn& fn) const override {
+      return inner_.History(table, key, fn);
+    }
+    Status HistoryUntil(const store::Table& table, Timestamp until,
+                        const std::function<bool(std::string_view, const store::Change&)>& fn) const override {
+      return inner_.HistoryUntil(table, until, fn);
+    }
+    Status Put(const store::Table& table, std::string_view key, std::string_view value) override {
+      ++written;
+      return inner_.Put(table, key, value);
+    }
+    Status Erase(const store::Table& table, std::string_view key) override {
+      ++written;
+      return inner_.Erase(table, key);
+    }
+    Result<std::uint64_t> LastChange() const override { return inner_.LastChange(); }
+    void AfterCommit(std::function<void()> fn) override { inner_.AfterCommit(std::move(fn)); }
+
+    std::size_t written = 0;
+
+   private:
+    store::ScanFn Counted(const store::ScanFn& fn) const {
+      return [this, &fn](std::string_view key, std::string_view value) {
+        ++seen_;
+        return fn(key, value);
+      };
+    }
+    store::Transaction& inner_;
+    std::size_t& seen_;
+  };
+  store::ControlStore& inner_;
+};
+
 class OutboxTest : public testing::Test {
  protected:
   Status Add(const Id128& message, int endpoints) {
@@ -160,6 +225,61 @@ TEST_F(OutboxTest, CountsAreKeptNotTaken) {
   ASSERT_TRUE(outbox_.Expire().ok());
   EXPECT_EQ(counts(), "1 1 1000");
   EXPECT_EQ(outbox_.Kept(5000)->size(), 1000U);
+}
+
+TEST_F(OutboxTest, ExpiryCostsWhatItRemoves) {
+  auto kept = [&](std::uint64_t hour, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(Add(Id128{hour, i}, 1).ok());
+      Delivery mail;
+      mail.message_id = Id128{hour, i};
+      mail.subscription_id = Id128{9, 0};
+      mail.protocol = "email";
+      mail.endpoint = "a@b";
+      ASSERT_TRUE(outbox_.MarkKept(mail, "mail").ok());
+    }
+  };
+  CountingStore counting(*store_);
+  Outbox outbox{counting, clock_};
+  kept(1, 1300);
+  clock_.Advance(std::chrono::hours(47));
+  kept(2, 7);
+  ASSERT_TRUE(outbox.Expire().ok());
+  EXPECT_EQ(counting.seen, 307U) << "of the mails beyond 1,000, and of nothing else";
+  counting.seen = counting.most_written = 0;
+  ASSERT_TRUE(outbox.Expire().ok());
+  EXPECT_LE(counting.seen, 1U) << "nothing is due";
+  EXPECT_EQ(counting.most_written, 0U);
+  clock_.Advance(std::chrono::hours(2));
+  ASSERT_TRUE(outbox.Expire().ok());
+  EXPECT_LE(counting.seen, 1301U);
+  EXPECT_LE(counting.most_written, 1010U) << "in several transactions";
+  ASSERT_TRUE(store_->Write([&](store::Transaction& tx) -> Status {
+    EXPECT_FALSE(Outbox::Taken(tx, Id128{1, 0}).value());
+    EXPECT_FALSE(Outbox::Taken(tx, Id128{1, 1299}).value());
+    EXPECT_TRUE(Outbox::Taken(tx, Id128{2, 0}).value());
+    return {};
+  }).ok());
+}
+
+TEST_F(OutboxTest, WhatAnOlderReleaseTookIsForgottenInItsTime) {
+  ASSERT_TRUE(Add(Id128{1, 1}, 1).ok());
+  ASSERT_TRUE(store_->Write([&](store::Transaction& tx) -> Status {
+    std::vector<std::string> keys;
+    FW_TRY(tx.Scan({"outbox_taken_times"}, "", "", [&](std::string_view key, std::string_view) {
+      keys.emplace_back(key);
+      return true;
+    }));
+    return tx.Erase({"outbox_taken_times"}, keys.at(0));
+  }).ok());
+  ASSERT_TRUE(outbox_.Migrate().ok());
+  ASSERT_TRUE(outbox_.Migrate().ok());
+  auto taken = [&] { return store::ReadFor<bool>(*store_, [&](const store::Reader& r) { return Outbox::Taken(r, Id128{1, 1}); }).value(); };
+  ASSERT_TRUE(outbox_.Expire().ok());
+  EXPECT_TRUE(taken());
+  clock_.Advance(std::chrono::hours(49));
+  ASSERT_TRUE(outbox_.Expire().ok());
+  EXPECT_FALSE(taken());
 }
 
 TEST_F(OutboxTest, KeptMailsAreListedNewestFirst) {
