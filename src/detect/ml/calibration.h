@@ -22,10 +22,9 @@ struct Calibration {
 };
 static_assert(sizeof(Calibration) == 48);
 
-/// False alarms in a week that scores of 0.70, 0.85 and 0.95 stand for. What is allowed is 2, 0.5 and 0.1:
-/// these are lower because most alarms of a confidence should be right ones, also where attacks are rarer
-/// than that.
-inline constexpr float kLowRate = 1.6f, kMediumRate = 0.33f, kHighRate = 0.11f;
+/// Expected alarms in a week that scores of 0.70, 0.85 and 0.95 stand for. What is allowed is 2, 0.5 and 0.1:
+/// MEDIUM's is lower because most of its alarms should be right ones, also where attacks are rarer than that.
+inline constexpr float kLowRate = 2, kMediumRate = 0.33f, kHighRate = 0.11f;
 /// Score of something that happens so often in a week. Never grows with the rate.
 float ScoreOfRate(float per_week);
 

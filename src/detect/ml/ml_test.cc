@@ -171,6 +171,23 @@ TEST(Ml, WhatComesAtTheSameTimeOfEveryDayGoesQuiet) {
   EXPECT_GE(update(60), Limit(model::ConfidenceLevel::kLow)) << "at another time";
 }
 
+TEST(Ml, AJumpBackToWhatIsUsualIsNoEvidence) {
+  Series series;
+  Noise noise;
+  int i = 0;
+  auto update = [&](double middle) {
+    Verdict verdict = Update(series, kMonday + i * kStep, middle + 5 * noise.Normal(), kStep, false);
+    ++i;
+    return verdict;
+  };
+  while (i < 14 * kDay) update(100);
+  Verdict away = update(300);
+  EXPECT_GE(away.score, Limit(model::ConfidenceLevel::kHigh));
+  for (int k = 0; k < 20; ++k) update(300);
+  Verdict back = update(100);
+  EXPECT_LT(back.evidence[0], away.evidence[0] / 10);
+}
+
 TEST(Ml, AnyNumberIsTaken) {
   const double kHuge = std::numeric_limits<double>::max();
   const double values[] = {std::nan(""), INFINITY, -INFINITY, kHuge, -kHuge, 0, -0.0, 1e-320, 1, -1, 1e18, 3};

@@ -68,7 +68,10 @@ Evidence Judge(const Model& model, std::int64_t time_s, float y) {
     if (std::fabs(e.residuals[i]) < least) e.residuals[i] = 0;
   }
   for (std::size_t i = 0; i < kPredictors; ++i) {
-    e.surprises[i] = Curved(model.tails[i].Surprise(std::fabs(e.residuals[i])));
+    float size = std::fabs(e.residuals[i]);
+    // A jump back to what is usual is the end of something, not the start.
+    if (i == kByJump) size = std::min(size, kParameters.jump_back * std::fabs(y - season));
+    e.surprises[i] = Curved(model.tails[i].Surprise(size));
     if (i < kCauses && e.surprises[i] > e.surprises[e.strongest]) e.strongest = static_cast<Predictor>(i);
   }
   for (std::size_t i = 0; i < kCauses; ++i) {
