@@ -9,8 +9,6 @@
 namespace fleetward::alarms {
 namespace {
 
-constexpr auto kKept = std::chrono::hours(24 * 30);
-
 // The behavior's part of a filter; verification is asked for later, because it costs a read.
 template <class V>
 bool Matches(const ViolationFilter& filter, const V& v) {
@@ -124,7 +122,7 @@ Result<std::optional<model::EntityId>> AlarmQuery::EntityOf(const model::Violati
   FW_ASSIGN(auto active, FindActive(id));
   if (active) return std::optional(active->entity);
   std::optional<model::EntityId> found;
-  FW_TRY(telemetry::ScanEvents(store_, now - kKept, now + std::chrono::hours(24), std::nullopt, std::nullopt,
+  FW_TRY(telemetry::ScanEvents(store_, now - kept_, now + std::chrono::hours(24), std::nullopt, std::nullopt,
                                [&](const telemetry::EventKey& key, std::string_view value) {
                                  if (key.violation != id) return true;
                                  if (auto event = DecodeEvent(value); event.ok()) found = event->entity;

@@ -88,5 +88,51 @@ TEST_F(AlarmQueryTest, Filters) {
   EXPECT_FALSE(query_.EntityOf(Id128{99, 4}, clock_.Now()).value());
 }
 
+TEST_F(AlarmQueryTest, AViolationIsKnownWhileItsEventsAreKept) {
+  store::Batch batch;
+  telemetry::DeleteActive(batch, {4, 4});
+  ASSERT_TRUE(blocks_->Write(batch).ok());
+  AlarmQuery longer(*blocks_, verifications_, std::chrono::days(90));
+  AlarmQuery shorter(*blocks_, verifications_, std::chrono::days(5));
+  auto known = [&](const AlarmQuery& query, int days) {
+    return query.EntityOf(Id128{4, 4}, clock_.Now() + std::chrono::days(days)).value().has_value();
+  };
+  EXPECT_TRUE(known(query_, 29));
+  EXPECT_FALSE(known(query_, 31));
+  EXPECT_TRUE(known(longer, 89));
+  EXPECT_FALSE(known(longer, 91));
+  EXPECT_TRUE(known(shorter, 4));
+  EXPECT_FALSE(known(shorter, 6));
+}
+
+TEST_F(AlarmQueryTest, WhatWasSaidStaysAsLongAsEventsAreKeptAndWhileTheAlarmIsOn) {
+  for (int kept : {5, 30, 90}) {
+    VerificationBook book(*control_, clock_, std::chrono::days(kept));
+    bool on = false;
+    auto expire = [&] { EXPECT_TRUE(book.Expire([&](const model::ViolationId& id) { return on && id == Id128{7, 7}; }).ok()); };
+    auto state = [&](std::uint64_t id) { return book.Get(Id128{id, id}).state; };
+    for (std::uint64_t id : {6U, 7U}) {
+      ASSERT_TRUE(book.Put("me", Id128{id, id}, {model::VerificationState::kFalsePositive, "known"}).ok());
+    }
+    clock_.Advance(std::chrono::days(kept) + std::chrono::hours(1));
+    expire();
+    EXPECT_EQ(state(6), model::VerificationState::kFalsePositive) << kept;
+    clock_.Advance(std::chrono::days(1));
+    on = true;
+    expire();
+    EXPECT_EQ(state(6), model::VerificationState::kUnknown) << kept;
+    EXPECT_EQ(state(7), model::VerificationState::kFalsePositive) << kept;
+    EXPECT_EQ(book.Get(Id128{7, 7}).description, "known");
+    // Its end was just now: that event is listed with what was said.
+    on = false;
+    clock_.Advance(std::chrono::days(kept));
+    expire();
+    EXPECT_EQ(state(7), model::VerificationState::kFalsePositive) << kept;
+    clock_.Advance(std::chrono::days(2));
+    expire();
+    EXPECT_EQ(state(7), model::VerificationState::kUnknown) << kept;
+  }
+}
+
 }  // namespace
 }  // namespace fleetward::alarms

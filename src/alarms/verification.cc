@@ -1,5 +1,6 @@
 #include "fleetward/alarms/verification.h"
 
+#include <utility>
 #include <vector>
 
 #include "fleetward/base/encoding.h"
@@ -8,7 +9,16 @@ namespace fleetward::alarms {
 namespace {
 
 constexpr store::Table kVerifications{"violation_verifications", true};
-constexpr auto kKept = std::chrono::hours(24 * 31);
+constexpr auto kSlack = std::chrono::hours(24);   // an event is not gone before what was said of it
+
+std::string Encode(const Verification& verification, Timestamp at) {
+  std::string row;
+  ByteWriter w(row);
+  w.U8(static_cast<std::uint8_t>(verification.state));
+  w.SignedVarint(ToMillis(at));
+  w.Bytes(verification.description);
+  return row;
+}
 
 Result<Verification> Decode(std::string_view bytes, Timestamp* at = nullptr) {
   ByteReader r(bytes);
@@ -27,12 +37,9 @@ Result<Verification> Decode(std::string_view bytes, Timestamp* at = nullptr) {
 }  // namespace
 
 Status VerificationBook::Put(std::string_view actor, const model::ViolationId& id, const Verification& verification) {
-  std::string row;
-  ByteWriter w(row);
-  w.U8(static_cast<std::uint8_t>(verification.state));
-  w.SignedVarint(ToMillis(clock_.Now()));
-  w.Bytes(verification.description);
-  return store_.Write(actor, [&](store::Transaction& tx) { return tx.Put(kVerifications, id.Bytes(), row); });
+  return store_.Write(actor, [&](store::Transaction& tx) {
+    return tx.Put(kVerifications, id.Bytes(), Encode(verification, clock_.Now()));
+  });
 }
 
 Verification VerificationBook::Get(const model::ViolationId& id) const {
@@ -44,16 +51,26 @@ Verification VerificationBook::Get(const model::ViolationId& id) const {
   return found.ok() ? std::move(*found) : Verification{};
 }
 
-Status VerificationBook::Expire() {
+Status VerificationBook::Expire(const std::function<bool(const model::ViolationId&)>& on) {
   return store_.Write([&](store::Transaction& tx) -> Status {
     std::vector<std::string> old;
-    Timestamp horizon = clock_.Now() - kKept;
+    std::vector<std::pair<std::string, Verification>> kept;
+    const Timestamp now = clock_.Now(), horizon = now - kept_ - kSlack;
     FW_TRY(tx.Scan(kVerifications, "", "", [&](std::string_view key, std::string_view value) {
       Timestamp at{};
-      if (!Decode(value, &at).ok() || at < horizon) old.emplace_back(key);
+      auto verification = Decode(value, &at);
+      if (verification.ok() && at >= horizon) return true;
+      auto id = Id128::FromBytes(key);
+      if (verification.ok() && id && on(*id)) {
+        kept.emplace_back(key, std::move(*verification));
+      } else {
+        old.emplace_back(key);
+      }
       return true;
     }));
     for (const std::string& key : old) FW_TRY(tx.Erase(kVerifications, key));
+    // The event of such an alarm's end is still to come, and is kept as long as any.
+    for (const auto& [key, verification] : kept) FW_TRY(tx.Put(kVerifications, key, Encode(verification, now)));
     return {};
   });
 }

@@ -251,8 +251,10 @@ class Server::Impl {
     return dispatcher_->Start();
   }
 
+  Millis ViolationsKept() const { return std::chrono::days(options_.telemetry_violation_days); }
+
   Status OpenPipeline() {
-    verifications_ = std::make_unique<alarms::VerificationBook>(*store_, clock_);
+    verifications_ = std::make_unique<alarms::VerificationBook>(*store_, clock_, ViolationsKept());
     supervise::RunPaths paths(folder_.root());
     ingest::PipelineOptions options;
     options.folder = folder_.root();
@@ -289,7 +291,7 @@ class Server::Impl {
         counters_);
     changes_.Add(*registry_events_);
     registry_events_->Start();
-    alarms_ = std::make_unique<alarms::AlarmQuery>(pipeline_->blocks(), *verifications_);
+    alarms_ = std::make_unique<alarms::AlarmQuery>(pipeline_->blocks(), *verifications_, ViolationsKept());
     return pipeline_->Start(feed_->WholeConfiguration());
   }
 
@@ -369,7 +371,12 @@ class Server::Impl {
                         {"operator-log", [this] {
                            return operator_log_->Expire(clock_.Now() - std::chrono::days(options_.operator_log_retention_days));
                          }},
-                        {"verifications", [this] { return verifications_->Expire(); }}});
+                        {"verifications", [this] {
+                           return verifications_->Expire([this](const model::ViolationId& id) {
+                             auto found = alarms_->FindActive(id);
+                             return !found.ok() || found->has_value();
+                           });
+                         }}});
     return {};
   }
 

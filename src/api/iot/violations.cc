@@ -106,7 +106,7 @@ Result<PutVerificationStateOnViolationResponse> PutVerification(const DetectServ
     FW_ASSIGN(entity, services.alarms.EntityOf(*id, context.now));
   }
   if (!entity) {
-    return Error(Code::kInvalidArgument, "There is no violation " + request.violation_id + " among those of the last 30 days");
+    return Error(Code::kInvalidArgument, "There is no violation " + request.violation_id + " that is on or whose events are kept");
   }
   model::VerificationState state = ToModel(request.verification_state);
   FW_TRY(services.verifications.Put(ActorOf(context), *id, {state, TextOf(request.verification_state_description)}));

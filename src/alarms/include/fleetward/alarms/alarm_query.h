@@ -38,8 +38,9 @@ struct EventPage {
 /// Thread-safe.
 class AlarmQuery {
  public:
-  AlarmQuery(const store::BlockStore& store, const VerificationBook& verifications)
-      : store_(store), verifications_(verifications) {}
+  /// `kept`: how long violation events are.
+  AlarmQuery(const store::BlockStore& store, const VerificationBook& verifications, Millis kept = std::chrono::days(30))
+      : store_(store), verifications_(verifications), kept_(kept) {}
 
   /// `from` is a page's `next` or empty. Errors: kInvalidArgument (no such `from`), kIo, kCorrupt.
   Result<ActivePage> Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const;
@@ -53,6 +54,7 @@ class AlarmQuery {
  private:
   const store::BlockStore& store_;
   const VerificationBook& verifications_;
+  const Millis kept_;
 };
 
 }  // namespace fleetward::alarms

@@ -2,6 +2,7 @@
 // plane, so that it outlives the alarm.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -19,17 +20,20 @@ struct Verification {
 
 class VerificationBook {
  public:
-  VerificationBook(store::ControlStore& store, const Clock& clock) : store_(store), clock_(clock) {}
+  /// `kept`: how long violation events are.
+  VerificationBook(store::ControlStore& store, const Clock& clock, Millis kept = std::chrono::days(30))
+      : store_(store), clock_(clock), kept_(kept) {}
 
   Status Put(std::string_view actor, const model::ViolationId& id, const Verification& verification);
   /// UNKNOWN without a description when nothing was said, or the store cannot be read.
   Verification Get(const model::ViolationId& id) const;
-  /// Forgets what is older than violations are kept (30 days).
-  Status Expire();
+  /// Forgets what was said longer ago than violation events are kept, and a day; not of an alarm that is `on`.
+  Status Expire(const std::function<bool(const model::ViolationId&)>& on);
 
  private:
   store::ControlStore& store_;
   const Clock& clock_;
+  const Millis kept_;
 };
 
 }  // namespace fleetward::alarms

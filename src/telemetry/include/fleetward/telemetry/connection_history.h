@@ -1,4 +1,4 @@
-// Connects, disconnects and refusals, kept 31 days.
+// Connects, disconnects and refusals, kept Retention::connection_days.
 #pragma once
 
 #include <cstdint>

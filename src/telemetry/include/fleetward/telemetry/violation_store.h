@@ -22,7 +22,7 @@ struct EventKey {
   auto operator<=>(const EventKey&) const = default;
 };
 
-/// Adds an event; the same key again overwrites it. Kept 30 days.
+/// Adds an event; the same key again overwrites it. Kept Retention::event_days.
 void PutEvent(store::Batch& batch, const EventKey& key, const model::EntityId& entity, std::string_view value);
 /// Removes events with an earlier time. Background work.
 Status ExpireEvents(store::BlockStore& store, Timestamp before);
