@@ -10,6 +10,8 @@ namespace {
 // A command stays far below the broker's largest packet.
 constexpr std::size_t kAnswersBytes = 64 << 10;
 constexpr auto kRetainedWait = std::chrono::seconds(1);
+// Holds a retained message of the server's own. No wildcard of a device's matches it by its first letter.
+constexpr const char* kProbe = "$fleetward/probe";
 // What waits while the broker is away; devices ask again for the answers that are dropped, the oldest.
 constexpr std::size_t kHeldCommands = 16;
 
@@ -95,6 +97,7 @@ void ControlLink::OnConnect(int return_code) {
   }
   connected_.store(true, std::memory_order_release);
   log::Info("control-link-up");
+  (void)client_->Publish(kProbe, "1", 0, true);
   on_connected_();
   Flush();
 }
@@ -140,26 +143,38 @@ Status ControlLink::Publish(const std::string& topic, std::string_view payload, 
   return sent.ok() ? Status() : Status(std::move(sent).error());
 }
 
-Result<std::optional<mqtt::Message>> ControlLink::FetchRetained(const std::string& topic) {
+// Messages come in the order of the subscriptions, so behind the probe's nothing more is to come.
+Result<std::map<std::string, std::string>> ControlLink::FetchRetained(const std::vector<std::string>& topics) {
+  std::lock_guard one(fetch_mutex_);
   if (!connected()) return Error(Code::kUnavailable, "no broker is connected");
   std::unique_lock lock(retained_mutex_);
-  Wanted& wanted = wanted_[topic];
-  ++wanted.waiting;
-  wanted.message.reset();  // what came for somebody before may be older
+  for (const std::string& topic : topics) wanted_[topic];
+  auto probe = wanted_.try_emplace(kProbe).first;
   lock.unlock();
-  auto sent = client_->Subscribe(topic, 1);
-  lock.lock();
-  std::optional<mqtt::Message> message;
-  if (sent.ok()) {
-    retained_came_.wait_for(lock, kRetainedWait, [&] { return wanted.message.has_value(); });
-    message = wanted.message;
+  Status sent;
+  for (const std::string& topic : topics) {
+    if (sent.ok()) sent = Subscribed(topic);
   }
-  bool last = --wanted.waiting == 0;
-  if (last) wanted_.erase(topic);
+  if (sent.ok()) sent = Subscribed(kProbe);
+  lock.lock();
+  bool complete =
+      sent.ok() && retained_came_.wait_for(lock, kRetainedWait, [&] { return probe->second.has_value(); });
+  auto came = std::exchange(wanted_, {});
   lock.unlock();
-  if (!sent.ok()) return std::move(sent).error();
-  if (last) (void)client_->Unsubscribe(topic);
-  return message;
+  for (const auto& [topic, unused] : came) (void)client_->Unsubscribe(topic);
+  FW_TRY(sent);
+  if (!complete) return Error(Code::kUnavailable, "the broker did not answer");
+  std::map<std::string, std::string> found;
+  for (auto& [topic, payload] : came) {
+    if (payload && topic != kProbe) found.emplace(topic, std::move(*payload));
+  }
+  return found;
+}
+
+// At QoS 0: what waits for room in flight would come late.
+Status ControlLink::Subscribed(const std::string& topic) {
+  auto sent = client_->Subscribe(topic, 0);
+  return sent.ok() ? Status() : Status(std::move(sent).error());
 }
 
 void ControlLink::OnMessage(const mqtt::Message& message) {
@@ -167,8 +182,8 @@ void ControlLink::OnMessage(const mqtt::Message& message) {
   std::lock_guard lock(retained_mutex_);
   auto wanted = wanted_.find(message.topic);
   if (wanted == wanted_.end()) return;
-  wanted->second.message = message;
-  retained_came_.notify_all();
+  wanted->second = message.payload;
+  if (message.topic == kProbe) retained_came_.notify_all();
 }
 
 Status ControlLink::EndSession(const std::string& client_id) {

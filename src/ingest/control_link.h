@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "fleetward/base/counters.h"
 #include "fleetward/ingest/answers.h"
@@ -43,8 +44,9 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   /// A message of the data plane. Errors: kUnavailable, kInvalidArgument (the properties).
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
                  const mqtt::Properties& properties);
-  /// What the broker retains on a topic, or nothing. Waits a second at most. Errors: kUnavailable.
-  Result<std::optional<mqtt::Message>> FetchRetained(const std::string& topic);
+  /// What the broker retains, by topic; topics that hold nothing are not in it. One call at a time. Errors: kUnavailable
+  /// (no broker, or no answer within a second).
+  Result<std::map<std::string, std::string>> FetchRetained(const std::vector<std::string>& topics);
   /// Ends a client's session at the broker by taking it over with a clean one. Errors: kUnavailable.
   Status EndSession(const std::string& client_id);
   /// Publishes an EdgeCommand. False when the broker is away.
@@ -54,6 +56,7 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
  private:
   void Run();
   Status Open();
+  Status Subscribed(const std::string& topic);
   /// Many answers as one command.
   struct Answers {
     std::string publications;
@@ -75,13 +78,10 @@ class ControlLink final : public AnswerSink, private mqtt::Handler {
   std::atomic<bool> connected_{false};
   std::mutex answers_mutex_;
   std::deque<Answers> answers_;  // wait for Flush and a connection, oldest first
-  struct Wanted {
-    std::size_t waiting = 0;
-    std::optional<mqtt::Message> message;
-  };
+  std::mutex fetch_mutex_;  // held by the one call that fetches
   std::mutex retained_mutex_;
   std::condition_variable retained_came_;
-  std::map<std::string, Wanted> wanted_;  // retained messages that are being fetched, by topic
+  std::map<std::string, std::optional<std::string>> wanted_;  // payloads of what is being fetched, by topic
   std::mutex mutex_;
   std::condition_variable wake_;
   bool down_ = true;

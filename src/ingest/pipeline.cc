@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "command_book.h"
@@ -32,6 +34,9 @@ constexpr std::uint64_t kMaxLogBytes = 256 << 20;
 constexpr std::uint64_t kMaxLogShare = 4;  // of the file system: one over this
 constexpr auto kCommandWait = std::chrono::seconds(5);
 constexpr auto kExpireInterval = std::chrono::hours(1);
+// Retained messages that the broker is asked for in one go.
+constexpr std::size_t kAskedAtOnce = 100;
+constexpr std::uint64_t kAskedBytes = 1 << 20;
 
 }  // namespace
 
@@ -177,6 +182,8 @@ class Pipeline::Impl {
     return status;
   }
 
+  Status DropExpired(std::vector<RetainedSummary>& entries);
+
   void SendWholePolicy() {
     // The broker's threads must not wait for a file: the maintenance thread does it.
     std::lock_guard lock(mutex_);
@@ -210,7 +217,8 @@ class Pipeline::Impl {
     if (parts_.control_store != nullptr) {
       retained_ = std::make_unique<RetainedIndex>(*parts_.control_store);
       listeners.retained = [this](const report::RetainedEntry& entry) {
-        retained_->Note({std::string(entry.topic), entry.time_ms, entry.payload_bytes, entry.qos});
+        retained_->Note({std::string(entry.topic), entry.time_ms, entry.payload_bytes, entry.qos,
+                         entry.may_expire ? RetainedSummary::kBrokerKnows : 0});
       };
     }
     listeners.done = [this](const report::DoneFrame& frame) { commands_.Done(frame); };
@@ -385,19 +393,72 @@ Status Pipeline::Publish(const std::string& topic, std::string_view payload, int
                          const mqtt::Properties& properties) {
   FW_TRY(impl_->control_->Publish(topic, payload, qos, retain, properties));
   if (!retain || !impl_->retained_) return {};
-  return impl_->retained_->Put({topic, ToMillis(impl_->parts_.clock->Now()), payload.size(), qos});
+  std::int64_t now = ToMillis(impl_->parts_.clock->Now());
+  std::int64_t end = properties.expiry_seconds ? now + 1000LL * *properties.expiry_seconds : 0;
+  return impl_->retained_->Put({topic, now, payload.size(), qos, end});
 }
 
 Result<std::optional<RetainedMessage>> Pipeline::Retained(const std::string& topic) {
   FW_ASSIGN(auto summary, impl_->retained_->Find(topic));
   if (!summary) return std::optional<RetainedMessage>();
-  FW_ASSIGN(auto message, impl_->control_->FetchRetained(topic));
-  if (!message) return std::optional<RetainedMessage>();  // the broker lost or replaced it meanwhile
-  return std::optional(RetainedMessage{std::move(*summary), std::move(message->payload)});
+  FW_ASSIGN(auto found, impl_->control_->FetchRetained({topic}));
+  auto message = found.find(topic);
+  if (message == found.end()) {  // it has expired, or the broker lost it
+    FW_TRY(impl_->retained_->Forget({*summary}));
+    return std::optional<RetainedMessage>();
+  }
+  return std::optional(RetainedMessage{std::move(*summary), std::move(message->second)});
 }
 
-Result<std::vector<RetainedSummary>> Pipeline::ListRetained(const std::string& after, std::size_t limit) const {
-  return impl_->retained_->List(after, limit);
+// The broker says of no message when it ends: whether one that may end is still there shows in asking for it. What is
+// gone is forgotten, so that it is asked for once.
+Status Pipeline::Impl::DropExpired(std::vector<RetainedSummary>& entries) {
+  std::int64_t now = ToMillis(parts_.clock->Now());
+  std::vector<RetainedSummary> gone;
+  std::vector<std::string> asked;
+  std::uint64_t bytes = 0;
+  std::set<std::string> absent;
+  auto ask = [&] {
+    auto found = control_->FetchRetained(asked);
+    if (found.ok()) {
+      for (std::string& topic : asked) {
+        if (!found->contains(topic)) absent.insert(std::move(topic));
+      }
+    }
+    asked.clear();
+    bytes = 0;
+    return found.ok();
+  };
+  bool answers = true;  // without a broker, what was retained is listed
+  for (const RetainedSummary& entry : entries) {
+    if (entry.expires_ms > 0 && entry.expires_ms <= now) absent.insert(entry.topic);
+    if (entry.expires_ms != RetainedSummary::kBrokerKnows || !answers) continue;
+    asked.push_back(entry.topic);
+    bytes += entry.payload_bytes;
+    if (asked.size() == kAskedAtOnce || bytes >= kAskedBytes) answers = ask();
+  }
+  if (answers && !asked.empty()) ask();
+  std::erase_if(entries, [&](const RetainedSummary& entry) {
+    if (!absent.contains(entry.topic)) return false;
+    gone.push_back(entry);
+    return true;
+  });
+  return gone.empty() ? Status() : retained_->Forget(gone);
+}
+
+Result<std::vector<RetainedSummary>> Pipeline::ListRetained(const std::string& after, std::size_t limit) {
+  std::vector<RetainedSummary> listed;
+  std::string from = after;
+  for (;;) {
+    FW_ASSIGN(auto entries, impl_->retained_->List(from, limit));
+    bool more = entries.size() > limit;
+    if (!entries.empty()) from = entries.back().topic;
+    FW_TRY(impl_->DropExpired(entries));
+    for (RetainedSummary& entry : entries) {
+      if (listed.size() <= limit) listed.push_back(std::move(entry));
+    }
+    if (!more || listed.size() > limit) return listed;
+  }
 }
 
 std::vector<detect::TrainingSummary> Pipeline::TrainingSummaries() const {

@@ -7,8 +7,8 @@
 namespace fleetward::ingest {
 namespace {
 
-constexpr store::Table kRetained{"retained_messages"};  // topic (plain): version, time, bytes, QoS
-constexpr std::uint8_t kVersion = 1;
+constexpr store::Table kRetained{"retained_messages"};  // topic (plain): version, time, bytes, QoS, end
+constexpr std::uint8_t kVersion = 2, kWithoutEnd = 1;
 constexpr std::size_t kMaxWaiting = 100'000;
 
 std::string Encode(const RetainedSummary& entry) {
@@ -18,18 +18,20 @@ std::string Encode(const RetainedSummary& entry) {
   out.SignedVarint(entry.modified_ms);
   out.Varint(entry.payload_bytes);
   out.U8(static_cast<std::uint8_t>(entry.qos));
+  out.SignedVarint(entry.expires_ms);
   return record;
 }
 
 Result<RetainedSummary> Decode(std::string_view topic, std::string_view record) {
   ByteReader in(record);
   RetainedSummary entry;
-  bool good = in.U8() == kVersion;
+  std::uint8_t version = in.U8();
   entry.topic = topic;
   entry.modified_ms = in.SignedVarint();
   entry.payload_bytes = in.Varint();
   entry.qos = in.U8();
-  if (!good || !in.ok()) return Error(Code::kCorrupt, "a stored retained message is damaged");
+  entry.expires_ms = version == kVersion ? in.SignedVarint() : RetainedSummary::kBrokerKnows;
+  if ((version != kVersion && version != kWithoutEnd) || !in.ok()) return Error(Code::kCorrupt, "a stored retained message is damaged");
   return entry;
 }
 
@@ -69,6 +71,18 @@ Status RetainedIndex::Write(const std::map<std::string, RetainedSummary>& entrie
 }
 
 Status RetainedIndex::Put(const RetainedSummary& entry) { return Write({{entry.topic, entry}}); }
+
+Status RetainedIndex::Forget(const std::vector<RetainedSummary>& entries) {
+  return store_.Write([&](store::Transaction& tx) -> Status {
+    for (const RetainedSummary& entry : entries) {
+      FW_ASSIGN(auto record, tx.Get(kRetained, entry.topic));
+      if (!record) continue;
+      FW_ASSIGN(RetainedSummary now, Decode(entry.topic, *record));
+      if (now.modified_ms == entry.modified_ms) FW_TRY(tx.Erase(kRetained, entry.topic));
+    }
+    return {};
+  });
+}
 
 void RetainedIndex::Run() {
   std::unique_lock lock(mutex_);

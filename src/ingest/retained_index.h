@@ -27,6 +27,8 @@ class RetainedIndex {
   void Note(RetainedSummary entry);
   /// The same for a call that answers afterwards: returns when it is durable.
   Status Put(const RetainedSummary& entry);
+  /// Takes away what is still as it was when it was read.
+  Status Forget(const std::vector<RetainedSummary>& entries);
   Result<std::optional<RetainedSummary>> Find(const std::string& topic) const;
   /// By topic, after `after`; one more than `limit` when there are more.
   Result<std::vector<RetainedSummary>> List(const std::string& after, std::size_t limit) const;

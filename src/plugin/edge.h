@@ -139,7 +139,7 @@ class Edge {
   void PublishAll(std::string_view messages);
   bool DisconnectClient(std::string_view client_id, bool send_will);
   bool HasSession(std::string_view client_id) const;
-  void NoteRetained(std::string_view topic, std::string_view payload, int qos, std::int64_t now);
+  void NoteRetained(const Client& client, std::string_view topic, std::string_view payload, int qos, std::int64_t now);
   void ApplyDelta(std::string_view delta);
   void TakeDimensions();
   void Recheck();

@@ -205,7 +205,7 @@ class EdgeTest : public testing::Test, public Broker {
       auto frame = report::DecodeRetained(raw.body).value();
       while (auto entry = report::NextRetained(frame).value()) {
         retained_.push_back(std::string(entry->topic) + " " + std::to_string(entry->payload_bytes) + " " +
-                            std::to_string(entry->qos));
+                            std::to_string(entry->qos) + (entry->may_expire ? " may expire" : ""));
       }
     } else if (raw.type == FrameType::kDone) {
       auto frame = report::DecodeDone(raw.body).value();
@@ -385,6 +385,10 @@ TEST_F(EdgeTest, RetainedMessagesComeToTheirOwnTopicOnly) {
   ASSERT_EQ(Publish(1, "a/b", "", 0, true), Verdict::kAllow);
   Pass(1000);
   EXPECT_EQ(retained_.back(), "a/b 0 0");
+  ASSERT_EQ(Connect(2, "newer", 1, true, 5), Verdict::kAllow);
+  ASSERT_EQ(Publish(2, "a/b", "x", 1, true), Verdict::kAllow);
+  Pass(1000);
+  EXPECT_EQ(retained_.back(), "a/b 1 1 may expire");
 }
 
 TEST_F(EdgeTest, AnUnregisteredCertificateIsOfferedSomeTimesASecond) {

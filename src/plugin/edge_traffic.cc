@@ -80,7 +80,7 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
     // A last will: checked, but not a message that the device sent (D41).
     if (client->rights->CanPublish(topic, retain, Now()) != policy::Refusal::kNone) return Verdict::kDeny;
     if (retain && !uses_.Retain(client->fingerprint, topic, payload.empty())) return Verdict::kDeny;  // threats.md g
-    if (retain) NoteRetained(topic, payload, qos, clock_.NowMs());
+    if (retain) NoteRetained(*client, topic, payload, qos, clock_.NowMs());
     return Verdict::kAllow;
   }
   std::int64_t monotonic = clock_.MonotonicMs();  // read once: this is the hot path
@@ -107,12 +107,14 @@ Verdict Edge::OnPublish(const void* key, std::string_view topic, std::string_vie
                  [&](TopicCounts::Numbers& numbers) { AddMessage(numbers, payload.size()); });
   }
   if (client->last_topic.report) ForwardReport(*client, *client->last_topic.report, payload, now);
-  if (retain) NoteRetained(topic, payload, qos, now);
+  if (retain) NoteRetained(*client, topic, payload, qos, now);
   return Verdict::kAllow;
 }
 
-void Edge::NoteRetained(std::string_view topic, std::string_view payload, int qos, std::int64_t now) {
-  retained_.Note(topic, payload.size(), qos, now, [this](const report::RetainedFrame& frame) { sender_.Add(frame); });
+void Edge::NoteRetained(const Client& client, std::string_view topic, std::string_view payload, int qos,
+                        std::int64_t now) {
+  retained_.Note(topic, payload.size(), qos, client.protocol == 5, now,
+                 [this](const report::RetainedFrame& frame) { sender_.Add(frame); });
 }
 
 void Edge::OnUnsubscribe(const void* key, std::string_view filter) {

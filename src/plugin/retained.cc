@@ -2,9 +2,9 @@
 
 namespace fleetward::plugin {
 
-void RetainedMessages::Note(std::string_view topic, std::uint64_t payload_bytes, int qos, std::int64_t now_ms,
-                            const Emit& emit) {
-  Message message{now_ms, payload_bytes, static_cast<std::uint8_t>(qos)};
+void RetainedMessages::Note(std::string_view topic, std::uint64_t payload_bytes, int qos, bool may_expire,
+                            std::int64_t now_ms, const Emit& emit) {
+  Message message{now_ms, payload_bytes, static_cast<std::uint8_t>(qos), may_expire};
   auto known = waiting_.find(topic);
   if (known != waiting_.end()) {
     known->second = message;
@@ -19,7 +19,7 @@ void RetainedMessages::Flush(const Emit& emit) {
   std::string entries;
   report::RetainedFrame frame;
   for (const auto& [topic, message] : waiting_) {
-    report::AppendRetained({topic, message.time_ms, message.qos, message.payload_bytes}, entries);
+    report::AppendRetained({topic, message.time_ms, message.qos, message.payload_bytes, message.may_expire}, entries);
     ++frame.count;
   }
   waiting_.clear();

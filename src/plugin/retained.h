@@ -17,7 +17,9 @@ class RetainedMessages {
   static constexpr std::size_t kMaxWaiting = 1024;  // topics; more of them go out at once
 
   /// An allowed publish with RETAIN; an empty payload takes the message away.
-  void Note(std::string_view topic, std::uint64_t payload_bytes, int qos, std::int64_t now_ms, const Emit& emit);
+  /// `may_expire`: its publisher speaks MQTT 5.
+  void Note(std::string_view topic, std::uint64_t payload_bytes, int qos, bool may_expire, std::int64_t now_ms,
+            const Emit& emit);
   /// Once a second: what changed, each topic once.
   void Flush(const Emit& emit);
 
@@ -35,6 +37,7 @@ class RetainedMessages {
     std::int64_t time_ms = 0;
     std::uint64_t payload_bytes = 0;
     std::uint8_t qos = 0;
+    bool may_expire = false;
   };
   std::map<std::string, Message, std::less<>> waiting_;
   const void* client_ = nullptr;  // whose SUBSCRIBE is being handled

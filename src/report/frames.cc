@@ -218,11 +218,13 @@ void EncodeFrame(std::uint64_t seq, const DoneFrame& frame, std::string& out) {
   });
 }
 
+constexpr std::uint8_t kMayExpire = 128;  // beside the QoS of a Retained entry
+
 void AppendRetained(const RetainedEntry& entry, std::string& entries) {
   ByteWriter w(entries);
   w.Bytes(entry.topic);
   w.U64(static_cast<std::uint64_t>(entry.time_ms));
-  w.U8(entry.qos);
+  w.U8(static_cast<std::uint8_t>(entry.qos | (entry.may_expire ? kMayExpire : 0)));
   w.Varint(entry.payload_bytes);
 }
 
@@ -404,7 +406,9 @@ Result<std::optional<RetainedEntry>> NextRetained(RetainedFrame& frame) {
   RetainedEntry entry;
   entry.topic = r.Bytes();
   entry.time_ms = static_cast<std::int64_t>(r.U64());
-  entry.qos = r.U8();
+  std::uint8_t qos = r.U8();
+  entry.qos = static_cast<std::uint8_t>(qos & ~kMayExpire);
+  entry.may_expire = (qos & kMayExpire) != 0;
   entry.payload_bytes = r.Varint();
   if (!r.ok()) return Error(Code::kCorrupt, "truncated Retained entry");
   --frame.count;

@@ -138,13 +138,18 @@ TEST(FramesTest, TheOtherKindsSurvive) {
 
   bytes.clear();
   std::string topics;
-  AppendRetained({"a/b", 5, 1, 300}, topics);
+  AppendRetained({"a/b", 5, 1, 300, true}, topics);
   AppendRetained({"gone", 6, 0, 0}, topics);
   EncodeFrame(2, RetainedFrame{2, topics}, bytes);
   auto retained = DecodeRetained(One(bytes).body);
   ASSERT_TRUE(retained.ok());
-  EXPECT_EQ(NextRetained(*retained).value()->payload_bytes, 300u);
-  EXPECT_EQ(NextRetained(*retained).value()->topic, "gone");
+  auto first = NextRetained(*retained).value();
+  EXPECT_EQ(first->payload_bytes, 300u);
+  EXPECT_EQ(first->qos, 1);
+  EXPECT_TRUE(first->may_expire);
+  auto second = NextRetained(*retained).value();
+  EXPECT_EQ(second->topic, "gone");
+  EXPECT_FALSE(second->may_expire);
   EXPECT_FALSE(NextRetained(*retained).value().has_value());
 
   bytes.clear();

@@ -14,6 +14,8 @@ import botocore.credentials
 import paho.mqtt.client as mqtt
 import pytest
 from botocore.exceptions import ClientError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from support.device import Device, Refused
 from support.processes import never, wait_for
@@ -215,6 +217,32 @@ def test_retained_messages(fw):
         fails("InvalidRequestException", data.get_retained_message, topic="not/a/+/topic")
         data.publish(topic=f"{me}/c", retain=True, payload=b"")
         fails("ResourceNotFoundException", data.get_retained_message, topic=f"{me}/c")
+
+
+def test_retained_messages_that_expired_are_not_listed(fw):
+    """Neither of the API's nor of a device's by MQTT 5, whose end no plugin of the broker learns; the others stay."""
+    me, data = name(), fw.client("iot-data")
+    ends, stays = Properties(PacketTypes.PUBLISH), Properties(PacketTypes.PUBLISH)
+    ends.MessageExpiryInterval, stays.MessageExpiryInterval = 2, 600
+    with Device(fw, fw.thing(me), me, protocol=mqtt.MQTTv5) as device:
+        for i in range(7):
+            assert device.publish(f"{me}/ends/{i}", b"x" * 1000 * i + b"x", 1, retain=True, properties=ends)
+        assert device.publish(f"{me}/again", b"first", 1, retain=True, properties=ends)
+        assert device.publish(f"{me}/stays", b"stays", 1, retain=True, properties=stays)
+        assert device.publish(f"{me}/plain", b"plain", 0, retain=True)
+        data.publish(topic=f"{me}/api/ends", qos=1, retain=True, payload=b"gone", messageExpiry=2)
+        data.publish(topic=f"{me}/api/stays", qos=1, retain=True, payload=b"stays", messageExpiry=600)
+        wait_for(lambda: any(each["topic"] == f"{me}/plain" for each in listed(data, me)), 10, "the listing")
+        assert data.get_retained_message(topic=f"{me}/stays")["payload"] == b"stays"
+        left = {f"{me}/{each}" for each in ("stays", "plain", "api/stays")}
+        # By pages of one, which are full until the last: what is gone takes no place in one.
+        wait_for(lambda: {each["topic"] for each in listed(data, me)} == left, 10, "the listing without what has ended")
+        for topic in ("ends/3", "api/ends", "again"):
+            fails("ResourceNotFoundException", data.get_retained_message, topic=f"{me}/{topic}")
+        assert device.publish(f"{me}/again", b"anew", 1, retain=True, properties=stays)
+        wait_for(lambda: len(listed(data, me)) == 4, 10, "a topic that holds a message again")
+        assert data.get_retained_message(topic=f"{me}/again")["payload"] == b"anew"
+    assert {each["topic"] for each in data.list_retained_messages(maxResults=200)["retainedTopics"]} >= left
 
 
 def test_what_the_api_publishes_carries_mqtt_5_properties(fw):

@@ -110,10 +110,10 @@ class Device:
             code = self.subscribed[mid][0]
             return getattr(code, "value", code)
 
-    def publish(self, topic, payload=b"x", qos=1, retain=False, seconds=10):
+    def publish(self, topic, payload=b"x", qos=1, retain=False, seconds=10, properties=None):
         """True when acknowledged (QoS 0: sent); False when the connection ended or nothing came."""
         before = len(self.ended)
-        info = self.client.publish(topic, payload, qos, retain)
+        info = self.client.publish(topic, payload, qos, retain, properties)
         with self.lock:
             self.lock.wait_for(lambda: info.mid in self.published or len(self.ended) > before, seconds)
             return info.mid in self.published

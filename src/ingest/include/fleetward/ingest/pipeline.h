@@ -101,7 +101,7 @@ class Pipeline final : public registry::EnforcementBarrier {
   /// What is retained on a topic, or nothing. Errors: kUnavailable.
   Result<std::optional<RetainedMessage>> Retained(const std::string& topic);
   /// By topic, after `after`; one more than `limit` when there are more.
-  Result<std::vector<RetainedSummary>> ListRetained(const std::string& after, std::size_t limit) const;
+  Result<std::vector<RetainedSummary>> ListRetained(const std::string& after, std::size_t limit);
 
   /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable, kInvalidArgument (properties).
   Status Publish(const std::string& topic, std::string_view payload, int qos, bool retain,

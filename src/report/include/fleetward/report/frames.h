@@ -233,6 +233,7 @@ struct RetainedEntry {
   std::int64_t time_ms = 0;
   std::uint8_t qos = 0;
   std::uint64_t payload_bytes = 0;  // 0: the topic holds no message any more
+  bool may_expire = false;          // of MQTT 5; when, the broker tells no plugin
 };
 
 /// Answer to a command that carries a request number.
