@@ -4,7 +4,7 @@
 // behaviors are statistical and two ML; the floor then counts values into a histogram for the next window's percentile,
 // and calls the model directly. The end of the window belongs to the reports' cost there.
 //
-//   detect_bench [--things N] [--reports N] [--smoke]
+//   detect_bench [--things N] [--reports N] [--only static|mixed|buckets] [--smoke]
 #include <malloc.h>
 #include <time.h>
 
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "fleetward/base/huge_pages.h"
 #include "fleetward/detect/engine.h"
 #include "fleetward/model/json.h"
 
@@ -224,7 +225,7 @@ struct Floor {
     }
   }
   bool mixed;
-  std::vector<FloorThing> things;
+  std::vector<FloorThing, HugePageAllocator<FloorThing>> things;
   std::vector<detect::ml::Series> models;
   std::vector<std::uint32_t> histograms[2];
   std::int64_t limits[2] = {1000000, 1000000};
@@ -257,6 +258,11 @@ std::unique_ptr<detect::Engine> MakeEngine(CountingSink& sink, const std::string
     engine->SetThing({EntityAt(i), model::ThingName(NameAt(i)), true, {model::ThingGroupName("all")}}, FromMillis(kStart));
   }
   return engine;
+}
+
+double HeapBytes() {
+  struct mallinfo2 info = mallinfo2();
+  return static_cast<double>(info.uordblks + info.hblkhd + MappedBytes());
 }
 
 double Median(std::vector<double> values) {
@@ -329,11 +335,10 @@ void BenchReports(std::size_t things, std::size_t reports, bool mixed) {
 }
 
 void BenchState(std::size_t things) {
-  auto before = mallinfo2();
+  double before = HeapBytes();
   CountingSink sink;
   auto engine = MakeEngine(sink, kMixed, things);
-  auto after = mallinfo2();
-  double heap = static_cast<double>(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd);
+  double heap = HeapBytes() - before;
   std::printf("state, 10 mixed behaviors, %zu things: %.0f bytes a thing of heap (engine's own count %.0f)\n", things,
               heap / static_cast<double>(things), static_cast<double>(engine->stats().state_bytes) / static_cast<double>(things));
 
@@ -371,14 +376,16 @@ void BenchState(std::size_t things) {
 
 int main(int argc, char** argv) {
   std::size_t things = 100'000, reports = 100'000;
+  std::string only;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--smoke") == 0) things = 2'000, reports = 4'000;
     if (i + 1 < argc && std::strcmp(argv[i], "--things") == 0) things = static_cast<std::size_t>(std::atol(argv[i + 1]));
     if (i + 1 < argc && std::strcmp(argv[i], "--reports") == 0) reports = static_cast<std::size_t>(std::atol(argv[i + 1]));
+    if (i + 1 < argc && std::strcmp(argv[i], "--only") == 0) only = argv[i + 1];
   }
   if (things == 0 || reports == 0) return 1;
-  BenchReports(things, reports, false);
-  BenchReports(things, reports, true);
-  BenchState(things);
+  if (only.empty() || only == "static") BenchReports(things, reports, false);
+  if (only.empty() || only == "mixed") BenchReports(things, reports, true);
+  if (only.empty() || only == "buckets") BenchState(things);
   return 0;
 }

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "fleet.h"
+#include "fleetward/base/huge_pages.h"
 #include "fleetward/base/log.h"
 #include "fleetward/bus/frame_sender.h"
 #include "machine.h"
@@ -44,7 +45,7 @@ struct Flags {
 
 double HeapBytes() {
   struct mallinfo2 info = mallinfo2();
-  return static_cast<double>(info.uordblks + info.hblkhd);
+  return static_cast<double>(info.uordblks + info.hblkhd + MappedBytes());
 }
 
 /// CPU seconds by name of thread.

@@ -27,6 +27,7 @@ TEST(IdTable, AgreesWithAMapUnderInsertsMovesAndErasures) {
     auto at = known.find(id);
     if (at == known.end()) {
       ASSERT_EQ(table.Find(id), nullptr);
+      ASSERT_EQ(table.FindByHash(id), nullptr);
       at = known.emplace(id, std::make_unique<Object>(Object{id})).first;
       table.Insert(at->second.get());
     } else if (next() % 3 == 0) {

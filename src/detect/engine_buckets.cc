@@ -344,6 +344,7 @@ void Engine::Impl::ClosePanes(Thing& thing, const PlanWindow& window, std::int64
     } else if (!state.Complete(panes) && (holds || !limit.IsUpper())) {
       if (behavior.verdict != Verdict::kUnobserved) behavior.verdict = Verdict::kWindowIncomplete;
     } else {
+      if (!compared && Settle(behavior, boundary_ms, holds, static_cast<std::uint64_t>(sum))) continue;
       Observation frame = Frame(boundary_ms, boundary_ms - panes * window.layout.pane_ms, boundary_ms);
       if (compared) {
         JudgeKind(thing, index, frame, sum);

@@ -105,7 +105,7 @@ Engine::Impl::Impl(const Options& options, DecisionSink& sink)
 
 Engine::Impl::~Impl() {
   for (Slab& slab : slabs_) {
-    for (Thing* thing : slab.things) Thing::Free(thing);
+    for (Thing* thing : slab.things) pool_.Free(thing);
   }
 }
 
@@ -178,7 +178,7 @@ Thing* Engine::Impl::FindOrCreate(const ThingRef& ref) {
 
 Thing* Engine::Impl::Create(const model::EntityId& entity, std::string_view name, Cohort* cohort) {
   constexpr std::size_t kMaxName = 1024;  // far beyond what ingest lets through
-  Thing* thing = Thing::Make(name.substr(0, kMaxName), cohort->plan->state_bytes);
+  Thing* thing = Thing::Make(pool_, name.substr(0, kMaxName), cohort->plan->state_bytes);
   thing->entity = entity;
   thing->cohort = cohort;
   thing->slab = static_cast<std::uint16_t>(SlabOf(entity));
@@ -206,7 +206,7 @@ void Engine::Impl::Discard(Thing* thing) {
   if (!cohort->registered) --unregistered_;
   alarms_ -= thing->alarms;
   --cohort->things;
-  Thing::Free(thing);
+  pool_.Free(thing);
   Release(cohort);
 }
 
@@ -311,7 +311,7 @@ Thing* Engine::Impl::Migrate(Thing* thing, const Migration& migration, Timestamp
   const Plan& from = *migration.from;
   const Plan& to = *migration.to;
   for (auto [index, cause] : migration.dropped) Invalidate(*thing, index, from, cause, time);
-  Thing* moved = Thing::Make(thing->name(), to.state_bytes);
+  Thing* moved = Thing::Make(pool_, thing->name(), to.state_bytes);
   std::memcpy(static_cast<void*>(moved), static_cast<const void*>(thing), sizeof(Thing));
   for (std::size_t i = 0; i < to.behaviors.size(); ++i) {
     if (migration.behaviors[i] >= 0) moved->behavior(i) = thing->behavior(static_cast<std::size_t>(migration.behaviors[i]));
@@ -339,7 +339,7 @@ Thing* Engine::Impl::Migrate(Thing* thing, const Migration& migration, Timestamp
   move_windows(from.buckets, to.buckets, migration.buckets);
   SlabFor(*thing).things[thing->index] = moved;
   table_.Replace(thing, moved);
-  Thing::Free(thing);
+  pool_.Free(thing);
   return moved;
 }
 

@@ -219,6 +219,22 @@ class Engine::Impl {
                    const std::vector<std::pair<bool, std::vector<std::string>>>& cohorts,
                    const std::vector<std::uint64_t>& signatures);
 
+  /// What every datapoint leaves behind.
+  void Note(BehaviorState& state, std::int64_t time_ms, Verdict verdict, std::uint64_t last) {
+    ++stats_.evaluations;
+    state.verdict = verdict;
+    state.last = last;
+    state.flags |= BehaviorState::kHasValue;
+    state.last_seen_s = static_cast<std::uint32_t>(time_ms / 1000);
+  }
+  /// Nearly all datapoints conform while no alarm is on. False: it is another one, and nothing was done.
+  bool Settle(BehaviorState& state, std::int64_t time_ms, bool holds, std::uint64_t last) {
+    if (!holds || state.in_alarm()) return false;
+    Note(state, time_ms, Verdict::kConforming, last);
+    state.Conforming(1, false);
+    return true;
+  }
+
   // engine_decide.cc. `value()` makes the MetricValue; it is called only when somebody wants it.
   template <class MakeValue>
   void Datapoint(Thing& thing, std::uint16_t index, const Observation& seen, MakeValue value);
@@ -241,6 +257,7 @@ class Engine::Impl {
   std::map<std::vector<std::string>, std::shared_ptr<const Plan>> plans_;   // by names of profiles
   std::map<std::pair<bool, std::vector<std::string>>, std::unique_ptr<Cohort>> cohorts_;
   Populations populations_;
+  BlockPool pool_;                      // of the things
   IdTable<Thing> table_;
   std::vector<Slab> slabs_;
   std::vector<std::uint8_t> changed_;   // by slab; apart, because every event looks at it
@@ -254,11 +271,7 @@ template <class MakeValue>
 void Engine::Impl::Datapoint(Thing& thing, std::uint16_t index, const Observation& seen, MakeValue value) {
   BehaviorState& state = thing.behavior(index);
   const CompiledBehavior& code = *thing.plan().behaviors[index].code;
-  ++stats_.evaluations;
-  state.verdict = seen.verdict;
-  state.last = seen.last;
-  state.flags |= BehaviorState::kHasValue;
-  state.last_seen_s = static_cast<std::uint32_t>(seen.time_ms / 1000);
+  Note(state, seen.time_ms, seen.verdict, seen.last);
   Transition transition = seen.verdict == Verdict::kViolating
                               ? state.Violating(seen.time_ms, code.to_alarm)
                               : state.Conforming(code.to_clear, seen.verdict == Verdict::kEmptyList);
@@ -271,13 +284,16 @@ void Engine::Impl::JudgeList(Thing& thing, std::uint16_t index, const ListFindin
   constexpr std::uint32_t kCap = 65535;
   ListSummary summary{static_cast<std::uint16_t>(finding.elements < kCap ? finding.elements : kCap),
                       static_cast<std::uint16_t>(finding.offending < kCap ? finding.offending : kCap), example};
+  auto last = std::bit_cast<std::uint64_t>(summary);
+  bool holds = finding.elements != 0 && finding.offending == 0;
+  if (Settle(thing.behavior(index), time_ms, holds, last)) return;
   Observation seen;
   seen.time_ms = seen.window_start_ms = seen.window_end_ms = time_ms;
   seen.verdict = finding.elements == 0    ? Verdict::kEmptyList
                  : finding.offending != 0 ? Verdict::kViolating
                                           : Verdict::kConforming;
   if (seen.verdict == Verdict::kEmptyList) seen.cause = Cause::kEmptyList;
-  seen.last = std::bit_cast<std::uint64_t>(summary);
+  seen.last = last;
   seen.list = finding;
   Datapoint(thing, index, seen, value);
 }

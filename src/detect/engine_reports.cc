@@ -27,13 +27,10 @@ Observation AtOnce(std::int64_t time_ms, bool holds, std::uint64_t last) {
 
 void Engine::Impl::Prefetch(const model::EntityId& entity, Ahead ahead) const {
   if (ahead == Ahead::kEntry) return table_.Prefetch(entity);
-  const Thing* thing = table_.Find(entity);
+  const Thing* thing = table_.FindByHash(entity);
   if (!thing) return;
   if (ahead == Ahead::kState) return PrefetchThing(thing);
-  // Models are large, and only few profiles have them.
-  std::size_t bytes = Thing::BytesFor(thing->name_size, thing->plan().state_bytes);
-  constexpr std::size_t kFetched = 7 * 64;
-  if (bytes > kFetched) PrefetchBytes(reinterpret_cast<const char*>(thing) + kFetched, bytes - kFetched);
+  PrefetchRest(*thing);
 }
 
 void Engine::Impl::OnReport(const ReportEvent& event) {
@@ -85,8 +82,10 @@ void Engine::Impl::JudgeReport(Thing& thing, const ReportEvent& event) {
         JudgeKind(thing, index, AtOnce(time_ms, true, 0), *count);
         continue;
       }
-      Datapoint(thing, index, AtOnce(time_ms, code.criteria.limit().Holds(*count), static_cast<std::uint64_t>(*count)),
-                [&] { return model::MetricValue(model::Count{*count}); });
+      bool holds = code.criteria.limit().Holds(*count);
+      auto last = static_cast<std::uint64_t>(*count);
+      if (Settle(thing.behavior(index), time_ms, holds, last)) continue;
+      Datapoint(thing, index, AtOnce(time_ms, holds, last), [&] { return model::MetricValue(model::Count{*count}); });
     }
   }
   auto judge_ports = [&](const std::vector<std::uint16_t>& behaviors, const report::PortList& list) {
@@ -142,8 +141,10 @@ void Engine::Impl::JudgeCustom(Thing& thing, const Plan::Custom& custom, const r
           JudgeKind(thing, index, AtOnce(time_ms, true, 0), number);
           break;
         }
-        Datapoint(thing, index, AtOnce(time_ms, criteria.limit().Holds(number), std::bit_cast<std::uint64_t>(number)),
-                  make);
+        bool holds = criteria.limit().Holds(number);
+        auto last = std::bit_cast<std::uint64_t>(number);
+        if (Settle(state, time_ms, holds, last)) break;
+        Datapoint(thing, index, AtOnce(time_ms, holds, last), make);
       }
     }
   }
@@ -174,12 +175,16 @@ void Engine::Impl::JudgeDeltas(Thing& thing, const ReportEvent& event, std::int6
 void Engine::Impl::CloseDelta(Thing& thing, const PlanWindow& window, const DeltaWindow::Closed& closed,
                               std::int64_t time_ms) {
   for (std::uint16_t index : window.behaviors) {
-    const NumericLimit& limit = thing.plan().behaviors[index].code->criteria.limit();
-    Observation seen = AtOnce(time_ms, limit.Holds(closed.value), static_cast<std::uint64_t>(closed.value));
+    const CompiledBehavior& code = *thing.plan().behaviors[index].code;
+    bool compared = code.type != model::CriteriaType::kStatic;
+    bool holds = code.criteria.limit().Holds(closed.value);
+    auto last = static_cast<std::uint64_t>(closed.value);
+    if (!compared && Settle(thing.behavior(index), time_ms, holds, last)) continue;
+    Observation seen = AtOnce(time_ms, holds, last);
     seen.window_start_ms = time_ms - closed.covered_ms;
     seen.covered_ms = closed.covered_ms;
     seen.scaled = closed.scaled;
-    if (thing.plan().behaviors[index].code->type != model::CriteriaType::kStatic) {
+    if (compared) {
       JudgeKind(thing, index, seen, closed.value);
       continue;
     }

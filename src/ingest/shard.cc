@@ -153,7 +153,7 @@ void Shard::Prefetch(const LogBatch& batch, std::size_t index, Ahead ahead) cons
   if (!entity || telemetry::ShardOf(telemetry::SlabOf(*entity), options_.count) != options_.index) return;
   if (ahead == Ahead::kEntry) {
     things_.Prefetch(*entity);
-  } else if (const ThingState* thing = things_.Find(*entity)) {
+  } else if (const ThingState* thing = things_.FindByHash(*entity)) {
     thing->Prefetch(ahead);
   }
   engine_->Prefetch(*entity, ahead);

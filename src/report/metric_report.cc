@@ -104,7 +104,9 @@ std::string_view CustomMetrics::View::string(std::size_t index) const {
 
 std::optional<CustomMetrics::View> CustomMetrics::Find(std::string_view name) const {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if ((*this)[i].name() == name) return (*this)[i];
+    const Entry& entry = entries_[i];
+    if (entry.name_size != name.size()) continue;
+    if (std::equal(name.begin(), name.end(), text_.data() + entry.name_begin)) return (*this)[i];
   }
   return std::nullopt;
 }
@@ -164,19 +166,6 @@ bool CustomMetrics::operator==(const CustomMetrics& other) const {
     }
   }
   return true;
-}
-
-std::optional<std::int64_t> CountOf(const MetricReport& report, BuiltinMetric metric) {
-  switch (metric) {
-    case BuiltinMetric::kAllBytesIn: return report.network.bytes_in;
-    case BuiltinMetric::kAllBytesOut: return report.network.bytes_out;
-    case BuiltinMetric::kAllPacketsIn: return report.network.packets_in;
-    case BuiltinMetric::kAllPacketsOut: return report.network.packets_out;
-    case BuiltinMetric::kNumListeningTcpPorts: return report.tcp.Count();
-    case BuiltinMetric::kNumListeningUdpPorts: return report.udp.Count();
-    case BuiltinMetric::kNumEstablishedTcpConnections: return report.connections.Count();
-    default: return std::nullopt;
-  }
 }
 
 model::MetricValue ValueOf(const MetricReport& report, BuiltinMetric metric) {

@@ -135,7 +135,7 @@ void Recorder::Add(const Sample& sample, LogPosition position) {
 
 void Recorder::Prefetch(const model::EntityId& entity, Ahead ahead) const {
   if (ahead == Ahead::kEntry) return impl_->table.Prefetch(entity);
-  const Thing* thing = impl_->table.Find(entity);
+  const Thing* thing = impl_->table.FindByHash(entity);
   if (thing == nullptr) return;
   if (ahead == Ahead::kState) return PrefetchBytes(thing, sizeof *thing);
   thing->device.rows.Prefetch();

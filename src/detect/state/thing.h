@@ -14,6 +14,7 @@
 #include "fleetward/base/id_table.h"
 #include "fleetward/model/names.h"
 #include "plan/plan.h"
+#include "state/block_pool.h"
 #include "state/model_state.h"
 #include "statistical/population.h"
 #include "statistical/statistic_state.h"
@@ -88,21 +89,26 @@ struct Thing {
   static std::size_t BytesFor(std::size_t name_size, std::size_t state_bytes) {
     return sizeof(Thing) + Padded(name_size) + state_bytes;
   }
-  /// Zeroed state behind the head. Freed with Free.
-  static Thing* Make(std::string_view name, std::size_t state_bytes) {
+  /// Zeroed state behind the head.
+  static Thing* Make(BlockPool& pool, std::string_view name, std::size_t state_bytes) {
     std::size_t size = BytesFor(name.size(), state_bytes);
-    void* memory = ::operator new(size);
+    void* memory = pool.Allocate(size);
     std::memset(memory, 0, size);
     Thing* thing = new (memory) Thing;
     thing->name_size = static_cast<std::uint16_t>(name.size());
     std::memcpy(reinterpret_cast<char*>(thing + 1), name.data(), name.size());
     return thing;
   }
-  static void Free(Thing* thing) { ::operator delete(static_cast<void*>(thing)); }
 };
 static_assert(sizeof(Thing) == 64 && alignof(Thing) == 8);
 
 /// Head and what most plans need behind it.
-inline void PrefetchThing(const Thing* thing) { PrefetchBytes(thing, 7 * 64); }
+inline constexpr std::size_t kPrefetched = 7 * 64;
+inline void PrefetchThing(const Thing* thing) { PrefetchBytes(thing, kPrefetched); }
+/// What there is more, of a thing whose head has come: models are large, and only few profiles have them.
+inline void PrefetchRest(const Thing& thing) {
+  std::size_t bytes = Thing::BytesFor(thing.name_size, thing.plan().state_bytes);
+  if (bytes > kPrefetched) PrefetchBytes(reinterpret_cast<const char*>(&thing) + kPrefetched, bytes - kPrefetched);
+}
 
 }  // namespace fleetward::detect

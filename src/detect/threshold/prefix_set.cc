@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace fleetward::detect {
 namespace {
 
+/// The range that holds the value, or null. Ranges before `from` begin below it, those from `to` on above.
 template <class T>
-const std::pair<T, T>* FindRange(const std::vector<std::pair<T, T>>& ranges, T value) {
-  auto after = std::upper_bound(ranges.begin(), ranges.end(), value,
+const std::pair<T, T>* FindRange(const std::vector<std::pair<T, T>>& ranges, T value, std::size_t from, std::size_t to) {
+  auto begin = ranges.begin();
+  auto after = std::upper_bound(begin + static_cast<std::ptrdiff_t>(from), begin + static_cast<std::ptrdiff_t>(to), value,
                                 [](T v, const std::pair<T, T>& range) { return v < range.first; });
-  if (after == ranges.begin()) return nullptr;
+  if (after == begin) return nullptr;
   const auto* range = &*std::prev(after);
   return value <= range->second ? range : nullptr;
 }
@@ -53,17 +56,23 @@ PrefixSet::PrefixSet(std::span<const model::IpPrefix> prefixes) {
     v4_.emplace_back(static_cast<std::uint32_t>(std::max(range.first, kFirst)),
                      static_cast<std::uint32_t>(std::min(range.second, kLast)));
   }
+  if (v4_.empty()) return;
+  v4_below_.resize(257);
+  for (const auto& range : v4_) ++v4_below_[(range.first >> 24) + 1];
+  std::partial_sum(v4_below_.begin(), v4_below_.end(), v4_below_.begin());
 }
 
 bool PrefixSet::Contains(const model::IpAddress& address) const {
-  if (address.IsV4()) return FindRange(v4_, LowWord(address)) != nullptr;
-  return FindRange(wide_, ToWide(address)) != nullptr;
+  if (!address.IsV4()) return FindRange(wide_, ToWide(address), 0, wide_.size()) != nullptr;
+  if (v4_.empty()) return false;
+  std::uint32_t word = LowWord(address), first = word >> 24;
+  return FindRange(v4_, word, v4_below_[first], v4_below_[first + 1]) != nullptr;
 }
 
 bool PrefixSet::ContainsAll(const model::IpPrefix& prefix) const {
   if (prefix.length >= 128) return Contains(prefix.address);
   auto [first, last] = RangeOf(prefix);
-  const auto* range = FindRange(wide_, first);
+  const auto* range = FindRange(wide_, first, 0, wide_.size());
   return range && last <= range->second;
 }
 

@@ -1,4 +1,5 @@
-// A set of IP prefixes compiled to disjoint ranges: a lookup is one binary search.
+// A set of IP prefixes compiled to disjoint ranges: a lookup is one binary search, of an IPv4 address among those of its
+// first byte.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,8 @@ class PrefixSet {
  private:
   __extension__ using Wide = unsigned __int128;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> v4_;  // inclusive, ascending; the IPv4 part of wide_
+  /// By an address's first byte: how many ranges of v4_ begin below it. The last entry counts all.
+  std::vector<std::uint32_t> v4_below_;
   std::vector<std::pair<Wide, Wide>> wide_;                  // inclusive, ascending
   static Wide ToWide(const model::IpAddress& address);
   static std::pair<Wide, Wide> RangeOf(const model::IpPrefix& prefix);

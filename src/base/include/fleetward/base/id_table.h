@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "fleetward/base/huge_pages.h"
 #include "fleetward/base/id128.h"
 
 namespace fleetward {
@@ -28,6 +29,16 @@ class IdTable {
     std::uint64_t hash = HashOf(id);
     for (std::size_t at = hash & mask_; entries_[at].object; at = (at + 1) & mask_) {
       if (entries_[at].hash == hash && entries_[at].object->entity == id) return entries_[at].object;
+    }
+    return nullptr;
+  }
+
+  /// As Find without a look at the object, which therefore need not be in a cache: once in 2^64 it is another one.
+  T* FindByHash(const Id128& id) const {
+    if (entries_.empty()) return nullptr;
+    std::uint64_t hash = HashOf(id);
+    for (std::size_t at = hash & mask_; entries_[at].object; at = (at + 1) & mask_) {
+      if (entries_[at].hash == hash) return entries_[at].object;
     }
     return nullptr;
   }
@@ -76,6 +87,7 @@ class IdTable {
     std::uint64_t hash = 0;
     T* object = nullptr;
   };
+  using Entries = std::vector<Entry, HugePageAllocator<Entry>>;
   static std::uint64_t HashOf(const Id128& id) {
     std::uint64_t x = (id.high ^ 0x2545f4914f6cdd1dULL) * 0x9e3779b97f4a7c15ULL ^ id.low;
     x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93ULL;
@@ -87,14 +99,14 @@ class IdTable {
     entries_[at] = entry;
   }
   void Grow() {
-    std::vector<Entry> old = std::move(entries_);
+    Entries old = std::move(entries_);
     entries_.assign(old.empty() ? 64 : old.size() * 2, Entry());
     mask_ = entries_.size() - 1;
     for (const Entry& entry : old) {
       if (entry.object) Put(entry);
     }
   }
-  std::vector<Entry> entries_;
+  Entries entries_;
   std::size_t mask_ = 0;
   std::size_t size_ = 0;
 };

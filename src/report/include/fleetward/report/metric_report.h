@@ -154,7 +154,19 @@ struct MetricReport {
 
 /// Value of a count metric (`aws:all-bytes-in` … `aws:num-established-tcp-connections`); nothing when the report has
 /// none, or the metric is no device-side count. Allocates nothing.
-std::optional<std::int64_t> CountOf(const MetricReport& report, model::BuiltinMetric metric);
+inline std::optional<std::int64_t> CountOf(const MetricReport& report, model::BuiltinMetric metric) {
+  using model::BuiltinMetric;
+  switch (metric) {
+    case BuiltinMetric::kAllBytesIn: return report.network.bytes_in;
+    case BuiltinMetric::kAllBytesOut: return report.network.bytes_out;
+    case BuiltinMetric::kAllPacketsIn: return report.network.packets_in;
+    case BuiltinMetric::kAllPacketsOut: return report.network.packets_out;
+    case BuiltinMetric::kNumListeningTcpPorts: return report.tcp.Count();
+    case BuiltinMetric::kNumListeningUdpPorts: return report.udp.Count();
+    case BuiltinMetric::kNumEstablishedTcpConnections: return report.connections.Count();
+    default: return std::nullopt;
+  }
+}
 
 /// Value of any device-side metric as the API shows it; monostate when the report has none. Destination addresses are
 /// ascending, each once, as full-length prefixes.
