@@ -44,6 +44,12 @@ class ControlLinkTest : public testing::Test {
     }
     return payloads;
   }
+  /// The first thing of a connection: the retained message that the link keeps for itself.
+  void ExpectProbe() {
+    FakeBroker::Packet packet = broker_->Read();
+    EXPECT_EQ(packet.type, FakeBroker::kPublish);
+    EXPECT_NE(packet.body.find("$fleetward/probe"), std::string::npos);
+  }
   std::uint64_t Lost() { return counters_.AddCounter("fleetward_answers_lost_total", "").value(); }
 
   std::string folder_;
@@ -59,6 +65,7 @@ TEST_F(ControlLinkTest, AnswersWaitForTheConnection) {
   link_->Flush();
   link_->Start();
   ASSERT_TRUE(broker_->Accept());
+  ExpectProbe();
   EXPECT_EQ(NextAnswers(), (std::vector<std::string>{"first", "second"}));
   link_->Send("t/3", "third");
   link_->Flush();
@@ -75,6 +82,7 @@ TEST_F(ControlLinkTest, TheOldestOfTooManyAnswersAreLost) {
   EXPECT_EQ(Lost(), 68u);
   link_->Start();
   ASSERT_TRUE(broker_->Accept());
+  ExpectProbe();
   auto answers = NextAnswers();
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_TRUE(answers[0].starts_with("68x"));

@@ -200,11 +200,6 @@ def test_a_reserved_topics_are_never_publishable(fw):
                 device.wait_closed(5)
     with Device(fw, certificate, name) as device:  # RETAIN on a report
         assert not device.publish(f"$aws/things/{name}/defender/metrics/json", json.dumps(report(1)), retain=True)
-    with Device(fw, certificate, name) as device:
-        device.publish("$SYS/broker/version", b"mine")
-    with Device(fw, certificate, name) as watcher:
-        assert watcher.subscribe("plain/topic") in (0, 1)
-        assert not [m for m in watcher.received() if m[1] == b"mine"]
 
 
 def test_b_nobody_reads_others_reports_or_events(fw):

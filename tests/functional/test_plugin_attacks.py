@@ -65,7 +65,18 @@ def test_a_reserved_topics_are_not_publishable_with_any_policy(edge, topic, reta
 def test_a_sys_topics_are_not_writable(edge):
     edge.start()
     device = edge.connected("one", "t1", 5)
-    assert device.publish("$SYS/broker/uptime", b"forged") == 0x87  # the broker's own rule, before any plugin
+    watcher = edge.control()
+    watcher.subscribe("$SYS/#")
+    for retain in (False, True):  # the broker's own rule, before any plugin
+        assert device.publish("$SYS/broker/uptime", b"forged", retain=retain) == 0x87
+    old = edge.connected("two", "t2")
+    for retain in (False, True):  # MQTT 3.1.1 has no code for it: acknowledged, and gone
+        assert old.publish("$SYS/broker/uptime", b"forged", retain=retain) == 0
+    watcher.ping()
+    assert watcher.inbox == []
+    watcher.subscribe("$SYS/broker/uptime")
+    watcher.ping()
+    assert watcher.inbox == []
 
 
 def test_b_others_reports_and_events_are_not_readable(edge):

@@ -1,6 +1,5 @@
 """Death, restart and standstill of the parts (D17, D23, D44)."""
 import json
-import os
 import signal
 import ssl
 import threading
@@ -13,8 +12,8 @@ from support import mail as mails
 from support.device import Device, Reporter, report
 from support.processes import listeners, wait_for
 
-# How long the server stands still; the issue's 60 s with FLEETWARD_LONG_TESTS=1.
-STANDSTILL = 60 if os.environ.get("FLEETWARD_LONG_TESTS") else 20
+# How long the server stands still.
+STANDSTILL = 60
 
 
 def retain_ports(fw):

@@ -165,6 +165,14 @@ def test_confirmations_are_limited_per_address(sns):
     fails("Throttled", sns.subscribe, status=429, TopicArn=arn, Protocol="email", Endpoint="victim@example.com")
 
 
+def test_confirmations_are_limited_per_key(make):
+    sns = make({"notify.confirmations_per_key_per_hour": "3"}).sns
+    arn = sns.create_topic(Name="many")["TopicArn"]
+    for number in range(3):
+        sns.subscribe(TopicArn=arn, Protocol="email", Endpoint=f"somebody-{number}@example.com")
+    fails("Throttled", sns.subscribe, status=429, TopicArn=arn, Protocol="email", Endpoint="another@example.com")
+
+
 def test_subscription_attributes(sns, topic, hook):
     arn = confirmed(sns, topic, hook, FilterPolicy='{"a": ["b"]}')
     shown = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
