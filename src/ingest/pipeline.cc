@@ -237,6 +237,7 @@ class Pipeline::Impl {
               : std::max<std::uint32_t>(1, options_.engine.max_new_alarms_per_second / options_.shards);
       shard.admission = options_.admission;
       shard.store_all = options_.store_all;
+      shard.metrics_kept = std::chrono::days(options_.retention.metric_days);
       shard.observer = parts_.observer;
       shard.exported = [this](const std::string& topic, std::string_view item) { exporter_->Add(topic, item); };
       shards_.push_back(std::make_unique<Shard>(

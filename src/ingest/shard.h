@@ -60,6 +60,7 @@ struct ShardOptions {
   detect::Options engine;
   detect::AdmissionOptions admission;
   bool store_all = true;                       // telemetry.store
+  Millis metrics_kept = std::chrono::days(14); // telemetry.retention_days
   ThingObserver* observer = nullptr;           // outlives the shard
   ExportSink exported;                         // empty: nothing is exported
   std::uint32_t max_unregistered_things = 200'000;

@@ -49,7 +49,7 @@ void Shard::RecordReport(const ReportRecord& r, ThingState& thing) {
   sample_.source = telemetry::Source::kDevice;
   sample_.time = report_.spooled_at_seconds ? FromMillis(*report_.spooled_at_seconds * 1000) : FromMillis(r.time_ms);
   // A sample's own clock may be anywhere; a report is stored neither in the future nor before retention.
-  sample_.time = std::clamp(sample_.time, FromMillis(r.time_ms) - std::chrono::hours(24 * 14), FromMillis(r.time_ms));
+  sample_.time = std::clamp(sample_.time, FromMillis(r.time_ms) - options_.metrics_kept, FromMillis(r.time_ms));
   sample_.flags = (report_.spooled_at_seconds ? telemetry::kFlagSpooled : 0U) |
                   (r.time_ms < watermark_ms_ ? telemetry::kFlagLate : 0U) |
                   (thing.registered ? 0U : telemetry::kFlagUnregistered);

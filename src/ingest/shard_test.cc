@@ -43,6 +43,7 @@ class ShardTest : public testing::Test {
     options.engine.sha256 = Sha256;
     options.engine.bucket_seconds = bucket_seconds_;
     options.admission.min_report_interval_seconds = 0;
+    options.metrics_kept = metrics_kept_;
     options.exported = [this](const std::string& topic, std::string_view item) {
       exported_.push_back(topic + " " + std::string(item));
     };
@@ -154,6 +155,7 @@ class ShardTest : public testing::Test {
   bool alerts_fail_ = false;
   std::vector<std::string> exported_;
   std::int32_t bucket_seconds_ = 10;
+  Millis metrics_kept_ = std::chrono::days(14);
   std::unique_ptr<Shard> shard_;
 };
 
@@ -330,6 +332,41 @@ TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
   EXPECT_EQ(values(13), (std::vector<std::int64_t>{18, 0}));
   EXPECT_EQ(values(99), (std::vector<std::int64_t>{}));
   EXPECT_EQ(Active(), 0U);
+}
+
+/// Each stands at its own time, within what is kept: neither before that nor in the future.
+TEST_F(ShardTest, SpooledReportsStandAtTheirTimeAsFarAsValuesAreKept) {
+  constexpr std::int64_t kDay = 86'400'000;
+  for (int kept : {7, 14, 60}) {
+    metrics_kept_ = std::chrono::days(kept);
+    shard_.reset();
+    blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
+    log_.clear();
+    Boot();
+    Configure();
+    std::uint64_t id = 0;
+    for (std::int64_t before_ms : {100 * kDay, kept * kDay - 1000, 2 * kDay, -kDay}) {
+      report::MetricReport report;
+      report.report_id = ++id;
+      const std::int64_t at_ms = kStart + static_cast<std::int64_t>(id) * 1000;  // few spooled ones are taken a second
+      report.spooled_at_seconds = (at_ms - before_ms) / 1000;
+      report.tcp.listed = true;
+      report.tcp.total = 1;
+      std::string body;
+      report::EncodeRecord(report, body);
+      Log(ReportRecord{kThing, "pump", at_ms, ReportRecord::kRegistered, id, "", body});
+    }
+    Deliver();
+    telemetry::Query query(*blocks_, {&shard_->recorder()});
+    telemetry::SeriesQuery series{kThing, {model::IdOf(model::BuiltinMetric::kNumListeningTcpPorts), 0},
+                                  FromMillis(kStart - 200 * kDay), FromMillis(kStart + 200 * kDay), 10, {}};
+    std::vector<std::int64_t> before;
+    const telemetry::SeriesPage page = query.Series(series).value();
+    for (const auto& point : page.points) {
+      before.push_back(kStart + static_cast<std::int64_t>(before.size() + 1) * 1000 - ToMillis(point.time));
+    }
+    EXPECT_EQ(before, (std::vector<std::int64_t>{kept * kDay, kept * kDay - 1000, 2 * kDay, 0})) << kept;
+  }
 }
 
 TEST_F(ShardTest, MarkedMetricsOfCoveredThingsAreExportedOnceAndNeverByAReplay) {
