@@ -315,6 +315,33 @@ TEST_F(ServicesTest, EventsComeNewestFirstAndGoOnBehindAKey) {
   EXPECT_EQ(GetActive(*store_, {1, 1}).value(), "on");
 }
 
+TEST_F(ServicesTest, EventsOfManyBatchesExpireFromBothOrdersAndNothingElse) {
+  constexpr std::uint64_t kOld = 25'000, kNew = 3;
+  const Timestamp before = FromMillis(1'700'000'000'000);
+  store::Batch batch;
+  for (std::uint64_t i = 0; i < kOld + kNew; ++i) {
+    Timestamp time = i < kOld ? before - Millis(kOld - i) : before + Millis(i - kOld);
+    PutEvent(batch, {time, {i, 1}, model::ViolationEventType::kInAlarm}, TestEntity(i % 7), "event");
+  }
+  PutActive(batch, {5, 5}, "active");
+  ASSERT_TRUE(store_->Write(batch).ok());
+  auto count = [&](const std::optional<model::EntityId>& entity) {
+    std::uint64_t events = 0;
+    EXPECT_TRUE(ScanEvents(*store_, before - std::chrono::hours(24), before + std::chrono::hours(24), {}, entity,
+                           [&](const EventKey&, std::string_view) { return ++events, true; }).ok());
+    return events;
+  };
+  ASSERT_EQ(count({}), kOld + kNew);
+  ASSERT_TRUE(ExpireEvents(*store_, before).ok());
+  EXPECT_EQ(count({}), kNew);
+  std::uint64_t of_things = 0;
+  for (std::uint64_t thing = 0; thing < 7; ++thing) of_things += count(TestEntity(thing));
+  EXPECT_EQ(of_things, kNew);
+  EXPECT_TRUE(GetActive(*store_, {5, 5}).value().has_value());
+  ASSERT_TRUE(ExpireEvents(*store_, before).ok());
+  EXPECT_EQ(count({}), kNew);
+}
+
 TEST_F(ServicesTest, ConnectionsRoundTrip) {
   ConnectionEvent event;
   event.type = ConnectionEventType::kDisconnect;

@@ -78,19 +78,22 @@ Status ScanEvents(const store::BlockStore& store, Timestamp start, Timestamp end
 
 Status ExpireEvents(store::BlockStore& store, Timestamp before) {
   constexpr std::size_t kRowsAtOnce = 10000;
-  for (;;) {
+  std::string from = TimePrefix(), until = TimePrefix();
+  PutTime(until, before);
+  for (;;) {  // each batch goes on where the last one ended, not over what it left behind
     store::Batch batch;
-    std::string until = TimePrefix();
-    PutTime(until, before);
-    FW_TRY(store.Scan(kFamilyEvents, TimePrefix(), until, [&](std::string_view key, std::string_view value) {
+    std::string end;
+    FW_TRY(store.Scan(kFamilyEvents, from, until, [&](std::string_view key, std::string_view value) {
       if (key.size() == 1 + kOrderBytes && value.size() >= 16) {
         batch.Delete(kFamilyEvents, ThingPrefix(GetId(value)).append(key.substr(1)));
       }
-      batch.Delete(kFamilyEvents, key);
+      end.assign(key).push_back('\0');
       return batch.size() < kRowsAtOnce;
     }));
-    if (batch.empty()) return {};
+    if (end.empty()) return {};
+    batch.DeleteRange(kFamilyEvents, from, end);
     FW_TRY(store.Write(batch));
+    from = std::move(end);
   }
 }
 
