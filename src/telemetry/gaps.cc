@@ -76,6 +76,8 @@ class Labeller {
     for (std::uint64_t k = 1; k <= std::min(expected, kMostMissing); ++k) {
       Timestamp time = from + interval_ * static_cast<std::int64_t>(k);
       const std::string* reason = link_.OfflineReason(time);
+      // A report that was due just before the link ended may only have been late: a tenth of jitter, as above.
+      if (reason == nullptr) reason = link_.OfflineReason(time + interval_ / 10);
       GapCause cause = CauseAt(time, reason != nullptr);
       if (gaps_.size() == first || gaps_.back().cause != cause) {
         Timestamp start = gaps_.size() == first ? from : time;

@@ -67,6 +67,15 @@ TEST(Gaps, TheIntervalIsTheMedian) {
   EXPECT_EQ(UsualInterval(kHole), Millis(60'000));
 }
 
+TEST(Gaps, AReportThatWasJustDueWhenTheLinkEndedIsMissedOffline) {
+  Case c;
+  c.values = kHole;
+  c.connections = {Went(301), Came(650)};  // the report of 300 would have been one second late
+  EXPECT_EQ(c.Gaps(), "240-660 offline 6 CONNECTION_LOST; ");
+  c.connections = {Went(307), Came(650)};  // a tenth of an interval is jitter, more is not
+  EXPECT_EQ(c.Gaps(), "240-360 agent stopped 1; 360-660 offline 5 CONNECTION_LOST; ");
+}
+
 TEST(Gaps, TwoIntervalsAreNoGap) {
   Case c;
   c.values = Times({0, 60, 120, 240, 300, 360, 420, 480, 612});  // 132 s: a tenth of jitter
