@@ -108,6 +108,8 @@ class RocksStore : public BlockStore {
   ~RocksStore() override {
     if (!db_) return;
     for (auto* handle : all_) db_->DestroyColumnFamilyHandle(handle);
+    // Close waits for a recovery from a full disk that waits for a flush, which closing has stopped: that must end first.
+    rocksdb::CancelAllBackgroundWork(db_.get(), false);
     rocksdb::Status closed = db_->Close();
     if (!closed.ok()) log::Warning("store.close_failed", {{"error", closed.ToString()}});
   }
