@@ -1,10 +1,10 @@
 // Cost of the detection engine: per report with 10 behaviors, per thing and rule at a bucket's end, and bytes of state.
 // The floor is a plain loop over the same thing states in random order: the same rules, written out by hand, without
 // windows, lookup, reasons or decisions. Pairs A B A B …; CPU time of the thread; medians. In a second run two of the ten
-// behaviors are statistical and two ML; the floor then counts values into a histogram for the next window's percentile,
-// and calls the model directly. The end of the window belongs to the reports' cost there.
+// behaviors are statistical (as in bench/prometheus), in a third two more ML; the floor then counts values into a histogram
+// for the next window's percentile, and calls the model directly. The end of the window belongs to the reports' cost there.
 //
-//   detect_bench [--things N] [--reports N] [--only static|mixed|buckets] [--smoke]
+//   detect_bench [--things N] [--reports N] [--only static|statistical|mixed|buckets] [--smoke]
 #include <malloc.h>
 #include <time.h>
 
@@ -39,6 +39,8 @@ std::uint64_t Random() {
   return random_state ^= random_state << 17;
 }
 
+enum class Kinds { kStatic, kStatistical, kMixed };
+
 class CountingSink : public detect::DecisionSink {
  public:
   void OnViolation(const detect::Decision&) override { ++events; }
@@ -64,9 +66,9 @@ std::vector<model::IpPrefix> Prefixes(int count) {
   return prefixes;
 }
 
-/// Ten behaviors on metrics of reports: three windows, three counts, a port set, 900 CIDRs, two custom numbers. `mixed`:
-/// two windows are statistical, the custom numbers ML.
-std::string DeviceBehaviors(const std::vector<model::IpPrefix>& prefixes, bool mixed) {
+/// Ten behaviors on metrics of reports: three windows, three counts, a port set, 900 CIDRs, two custom numbers.
+/// Statistical: two of the windows. Mixed: those, and the custom numbers ML.
+std::string DeviceBehaviors(const std::vector<model::IpPrefix>& prefixes, Kinds kinds) {
   std::string cidrs;
   for (const auto& prefix : prefixes) cidrs += (cidrs.empty() ? "\"" : ",\"") + prefix.ToString() + "\"";
   auto count = [](const char* name, const char* metric, const char* op, int limit) {
@@ -74,12 +76,12 @@ std::string DeviceBehaviors(const std::vector<model::IpPrefix>& prefixes, bool m
            op + "\",\"durationSeconds\":300,\"value\":{\"count\":" + std::to_string(limit) + "}}},";
   };
   auto window = [&](const char* name, const char* metric) {
-    if (!mixed) return count(name, metric, "less-than-equals", 1000000);
+    if (kinds == Kinds::kStatic) return count(name, metric, "less-than-equals", 1000000);
     return std::string("{\"name\":\"") + name + "\",\"metric\":\"" + metric + "\",\"criteria\":{\"comparisonOperator\":"
            "\"less-than-equals\",\"durationSeconds\":300,\"statisticalThreshold\":{\"statistic\":\"p99.9\"}}},";
   };
   auto number = [&](const char* name) {
-    if (!mixed) return count(name, name, "less-than", 101);
+    if (kinds != Kinds::kMixed) return count(name, name, "less-than", 101);
     return std::string("{\"name\":\"") + name + "\",\"metric\":\"" + name + "\",\"criteria\":{\"mlDetectionConfig\":{"
            "\"confidenceLevel\":\"HIGH\"},\"consecutiveDatapointsToAlarm\":1,\"consecutiveDatapointsToClear\":1}},";
   };
@@ -161,8 +163,9 @@ struct FloorThing {
 };
 
 struct Floor {
-  Floor(std::size_t count, bool mixed_kinds) : mixed(mixed_kinds), things(count), bitmap(1024) {
-    if (mixed) models.resize(2 * count);
+  Floor(std::size_t count, Kinds kinds)
+      : statistical(kinds != Kinds::kStatic), ml(kinds == Kinds::kMixed), things(count), bitmap(1024) {
+    if (ml) models.resize(2 * count);
     for (auto& histogram : histograms) histogram.resize(4096);
     for (int port : {23, 4444, 6667}) bitmap[static_cast<std::size_t>(port) / 64] |= 1ULL << (port % 64);
   }
@@ -187,7 +190,7 @@ struct Floor {
       t.sums[i] += deltas[i];
       t.covered[i] += static_cast<std::uint32_t>(elapsed);
       if (t.covered[i] < 270000) continue;
-      bool compared = mixed && i > 0;
+      bool compared = statistical && i > 0;
       if (compared) ++histograms[i - 1][static_cast<std::size_t>(std::min<std::int64_t>(t.sums[i] / 2, 4095))];
       Count(t.rules[i], t.sums[i] <= (compared ? limits[i - 1] : 1000000), static_cast<double>(t.sums[i]), now);
       t.sums[i] = t.covered[i] = 0;
@@ -198,7 +201,7 @@ struct Floor {
     for (std::size_t i : {std::size_t{2}, std::size_t{3}}) {
       double value = r.custom[i].number();
       bool holds = value < 101;
-      if (mixed) holds = detect::ml::Update(models[2 * index + i - 2], now / 1000, value, 300, false, nullptr).score < 0.95f;
+      if (ml) holds = detect::ml::Update(models[2 * index + i - 2], now / 1000, value, 300, false, nullptr).score < 0.95f;
       Count(t.rules[4 + i], holds, value, now);
     }
     unsigned bad = 0;
@@ -224,7 +227,7 @@ struct Floor {
       std::fill(histograms[i].begin(), histograms[i].end(), 0);
     }
   }
-  bool mixed;
+  bool statistical, ml;
   std::vector<FloorThing, HugePageAllocator<FloorThing>> things;
   std::vector<detect::ml::Series> models;
   std::vector<std::uint32_t> histograms[2];
@@ -290,11 +293,12 @@ void EndWindow(detect::Engine& engine, std::int64_t now) {
   for (const detect::WindowSummary& summary : engine.PendingSummaries()) engine.OnWindowSummary(summary);
 }
 
-void BenchReports(std::size_t things, std::size_t reports, bool mixed) {
+void BenchReports(std::size_t things, std::size_t reports, Kinds kinds) {
   auto prefixes = Prefixes(900);
   CountingSink sink;
-  auto engine = MakeEngine(sink, DeviceBehaviors(prefixes, mixed), things);
-  Floor floor(things, mixed);
+  auto engine = MakeEngine(sink, DeviceBehaviors(prefixes, kinds), things);
+  Floor floor(things, kinds);
+  const bool windows = kinds != Kinds::kStatic;
   for (const auto& prefix : prefixes) {
     const auto& b = prefix.address.bytes;
     std::uint32_t a = static_cast<std::uint32_t>(b[12]) << 24 | static_cast<std::uint32_t>(b[13]) << 16 |
@@ -316,10 +320,10 @@ void BenchReports(std::size_t things, std::size_t reports, bool mixed) {
     now += 300'000;
     double t0 = CpuNow();
     GiveReports(*engine, order, pool, now);
-    if (mixed) EndWindow(*engine, now + 1);
+    if (windows) EndWindow(*engine, now + 1);
     double t1 = CpuNow();
     for (std::size_t i = 0; i < reports; ++i) floor.OnReport(order[i], pool[i & 511], now);
-    if (mixed) floor.CloseWindow();
+    if (windows) floor.CloseWindow();
     double t2 = CpuNow();
     if (round == 0) continue;  // first touch of the pages
     ours.push_back((t1 - t0) / static_cast<double>(reports) * 1e6);
@@ -328,10 +332,13 @@ void BenchReports(std::size_t things, std::size_t reports, bool mixed) {
   }
   auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
   std::printf("report, 10 behaviors%s, %zu things in random order: engine %.3f us, plain loop %.3f us, ratio %.2f (%.2f-%.2f)\n",
-              mixed ? " (2 statistical, 2 ML; window's end included)" : "", things, Median(ours), Median(floors), Median(ratios), *low, *high);
+              kinds == Kinds::kMixed ? " (2 statistical, 2 ML; window's end included)"
+              : windows              ? " (2 statistical; window's end included)"
+                                     : "",
+              things, Median(ours), Median(floors), Median(ratios), *low, *high);
   std::printf("  evaluations %llu, events %llu, alarms of the floor %llu%s\n",
               static_cast<unsigned long long>(engine->stats().evaluations), static_cast<unsigned long long>(sink.events),
-              static_cast<unsigned long long>(floor.alarms), mixed ? "" : " (must both be 0)");
+              static_cast<unsigned long long>(floor.alarms), windows ? "" : " (must both be 0)");
 }
 
 void BenchState(std::size_t things) {
@@ -384,8 +391,9 @@ int main(int argc, char** argv) {
     if (i + 1 < argc && std::strcmp(argv[i], "--only") == 0) only = argv[i + 1];
   }
   if (things == 0 || reports == 0) return 1;
-  if (only.empty() || only == "static") BenchReports(things, reports, false);
-  if (only.empty() || only == "mixed") BenchReports(things, reports, true);
+  if (only.empty() || only == "static") BenchReports(things, reports, Kinds::kStatic);
+  if (only.empty() || only == "statistical") BenchReports(things, reports, Kinds::kStatistical);
+  if (only.empty() || only == "mixed") BenchReports(things, reports, Kinds::kMixed);
   if (only.empty() || only == "buckets") BenchState(things);
   return 0;
 }

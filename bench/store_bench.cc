@@ -1,5 +1,6 @@
 // store_bench [--smoke] [--things 3472] [--per 288] [--pairs 3] [--only rows|ours] [--dir DIR]: rows E1 to E4 of the
 // performance targets.
+//            store_bench --days N [--things N] [--interval S] [--retention DAYS] [--dir DIR]: ours alone, day after day.
 //
 // Ours: event log with a sync per 1,000 reports, recorder, hour blocks, whole-shard checkpoints after as much event time
 // as the server lets pass between them (slabs hold 200 bytes a thing beside the open reports, for engine and admission),
@@ -7,6 +8,10 @@
 // per 1,000), its compactions waited for. Floor of E2: the same bytes appended to a file, fdatasync per 1,000. Both
 // sides get the same reports of a made-up fleet (250 bytes each as a row); making them up is outside of the clock on both
 // sides. Alternates A B A B; prints the median of the pairwise ratios and their range.
+//
+// --days: the same path in simulated time, with all that the server's maintenance does meanwhile (trim, merge, flush,
+// expire). Each day ends three hours after midnight, when the day before must be merged; it is waited for within the
+// clock. At the end: the last hour of 1,000 things, one thing's last 24 h as they lie in hour blocks, and again when merged.
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
@@ -42,12 +47,15 @@ using namespace fleetward;
 namespace {
 
 constexpr std::int64_t kDayStart = 1'790'035'200'000;  // midnight UTC
+constexpr std::int64_t kInterval = 300'000;  // of a thing's reports, where nothing else is said
+constexpr std::int64_t kHour = 3'600'000, kDay = 24 * kHour;
 constexpr std::size_t kBatch = 1000;
 // As in ingest/shard.h and ingest/pipeline.cc.
 constexpr std::int64_t kCheckpointAgeMs = 3'600'000;
-constexpr std::uint64_t kCheckpointRecords = 250'000;
-constexpr std::int64_t kTrimMs = 10'000;
+constexpr std::uint64_t kMinCheckpointRecords = 250'000, kMaxCheckpointRecords = 4'000'000;
+constexpr std::int64_t kTrimMs = 10'000, kFlushMs = 600'000;
 constexpr std::uint64_t kTrimBytes = 64 << 20;
+constexpr std::size_t kAhead = 8;
 constexpr std::size_t kEngineBytesPerThing = 200;
 
 double Wall() {
@@ -92,12 +100,14 @@ struct Report {
 
 class Fleet {
  public:
-  explicit Fleet(std::uint64_t seed) : state_(seed * 2 + 1) {}
+  explicit Fleet(std::uint64_t seed, std::int64_t interval_ms = kInterval)
+      : state_(seed * 2 + 1), interval_ms_(interval_ms) {}
   Report Make(std::uint64_t thing, std::uint64_t round) {
     std::uint64_t h = (thing + 1) * 0x9e3779b97f4a7c15ULL;
     Report r{};
     r.thing = thing;
-    r.time_ms = kDayStart + static_cast<std::int64_t>(round) * 300'000 + static_cast<std::int64_t>(h % 299'000);
+    r.time_ms = kDayStart + static_cast<std::int64_t>(round) * interval_ms_ +
+                static_cast<std::int64_t>(h % static_cast<std::uint64_t>(interval_ms_ - 1000));
     r.counters[0] = h % 1000000 + round * 20000 + Random() % 20000;
     r.counters[1] = h % 300000 + round * 7000 + Random() % 7000;
     r.counters[2] = round * 30 + Random() % 30;
@@ -120,6 +130,7 @@ class Fleet {
     return state_;
   }
   std::uint64_t state_;
+  const std::int64_t interval_ms_;
 };
 
 /// The report as the 250 bytes of a row, names included.
@@ -176,6 +187,11 @@ std::uint64_t FolderBytes(const std::string& folder) {
   return sum;
 }
 
+double Load() {
+  double load = 0;
+  return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -185,11 +201,11 @@ void BigEndian(std::string& key, std::uint64_t v) {
   for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(v >> shift));
 }
 
-/// What to do with each batch of reports.
+/// What to do with each batch of reports of the rounds from `first` until `per`.
 template <class Fn>
-void ForEachBatch(std::uint64_t things, std::uint64_t per, Fleet& fleet, Fn&& fn) {
+void ForEachBatch(std::uint64_t things, std::uint64_t per, Fleet& fleet, Fn&& fn, std::uint64_t first = 0) {
   std::vector<Report> batch;
-  for (std::uint64_t round = 0; round < per; ++round) {
+  for (std::uint64_t round = first; round < per; ++round) {
     for (std::uint64_t thing = 0; thing < things; ++thing) {
       batch.push_back(fleet.Make(thing, round));
       if (batch.size() == kBatch) {
@@ -294,8 +310,12 @@ double RunFile(const std::string& path, std::uint64_t things, std::uint64_t per,
 /// The shard's thread: applies batches while the next one is being synced, as in the server.
 class ShardThread {
  public:
-  ShardThread(telemetry::ShardState& state, std::uint64_t things)
-      : state_(state), things_(things), thread_([this] { Loop(); }) {}
+  ShardThread(telemetry::ShardState& state, std::uint64_t things, std::int64_t interval_ms)
+      : state_(state),
+        things_(things),
+        interval_ms_(static_cast<std::uint64_t>(interval_ms)),
+        checkpoint_records_(std::clamp<std::uint64_t>(things * 4, kMinCheckpointRecords, kMaxCheckpointRecords)),
+        thread_([this] { Loop(); }) {}
   void Post(store::LogPosition first, std::vector<telemetry::Sample> samples) {
     std::unique_lock lock(mutex_);
     room_.wait(lock, [&] { return queue_.size() < 4; });
@@ -342,7 +362,11 @@ class ShardThread {
         room_.notify_all();
       }
       store::LogPosition position = work.first;
-      for (const telemetry::Sample& sample : work.samples) {
+      for (std::size_t i = 0; i < work.samples.size(); ++i) {
+        Foresee(work.samples, i + 3 * kAhead, Ahead::kEntry);
+        Foresee(work.samples, i + 2 * kAhead, Ahead::kState);
+        Foresee(work.samples, i + kAhead, Ahead::kContents);
+        const telemetry::Sample& sample = work.samples[i];
         telemetry::SlabId slab = telemetry::SlabOf(sample.entity);
         if (!state_.ShouldApply(position) || !state_.ShouldApply(slab, position)) continue;
         state_.recorder().Add(sample, position++);
@@ -353,18 +377,21 @@ class ShardThread {
       done_.push_back(std::move(work.samples));
     }
   }
-  /// Every thing reports once in five minutes.
+  /// As Shard::Prefetch.
+  void Foresee(const std::vector<telemetry::Sample>& samples, std::size_t i, Ahead ahead) const {
+    if (i < samples.size()) state_.recorder().Prefetch(samples[i].entity, ahead);
+  }
   void Commit(store::LogPosition applied, Timestamp watermark) {
-    auto now_ms = static_cast<std::int64_t>(applied * 300'000 / things_);
+    auto now_ms = static_cast<std::int64_t>(applied * interval_ms_ / things_);
     Check(state_.Commit(applied, watermark, now_ms).ok(), "a commit");
-    if (now_ms - checkpointed_ms_ < kCheckpointAgeMs && applied - checkpointed_ < kCheckpointRecords) return;
+    if (now_ms - checkpointed_ms_ < kCheckpointAgeMs && applied - checkpointed_ < checkpoint_records_) return;
     state_.BeginCheckpoint(applied);
     checkpointed_ms_ = now_ms;
     checkpointed_ = applied;
   }
 
   telemetry::ShardState& state_;
-  const std::uint64_t things_;
+  const std::uint64_t things_, interval_ms_, checkpoint_records_;
   std::int64_t checkpointed_ms_ = 0;
   store::LogPosition checkpointed_ = 0;
   std::mutex mutex_;
@@ -375,14 +402,25 @@ class ShardThread {
   std::thread thread_;
 };
 
-/// The maintenance thread: trims when told that time has passed.
-class TrimThread {
+/// The maintenance thread: does what is due when told that time has passed. Without `maintenance` it only trims.
+class Background {
  public:
-  explicit TrimThread(telemetry::LogTrimmer& trimmer) : trimmer_(trimmer), thread_([this] { Loop(); }) {}
-  void Poke() {
+  Background(telemetry::LogTrimmer& trimmer, store::BlockStore& store, telemetry::Maintenance* maintenance)
+      : trimmer_(trimmer), store_(store), maintenance_(maintenance), thread_([this] { Loop(); }) {}
+  void Poke(std::int64_t now_ms) {
     std::lock_guard lock(mutex_);
+    now_ms_ = now_ms;
     wanted_ = true;
     wake_.notify_one();
+  }
+  /// Until everything is merged that ended before.
+  void AwaitMerged(std::int64_t now_ms) {
+    for (std::unique_lock lock(mutex_); merged_ms_ < now_ms;) {
+      now_ms_ = now_ms;
+      wanted_ = true;
+      wake_.notify_one();
+      idle_.wait(lock, [&] { return !wanted_ && !busy_; });
+    }
   }
   void Stop() {
     {
@@ -397,112 +435,254 @@ class TrimThread {
   void Loop() {
     std::unique_lock lock(mutex_);
     for (;;) {
+      idle_.notify_all();
       wake_.wait(lock, [&] { return stop_ || wanted_; });
       if (stop_) return;
       wanted_ = false;
+      busy_ = true;
+      std::int64_t now_ms = now_ms_;
       lock.unlock();
       Check(trimmer_.Run(kTrimBytes).ok(), "trimming");
+      bool merged = maintenance_ != nullptr && Maintain(now_ms);
       lock.lock();
+      busy_ = false;
+      if (merged) merged_ms_ = now_ms;
     }
   }
+  bool Maintain(std::int64_t now_ms) {
+    Timestamp now = FromMillis(kDayStart + now_ms);
+    auto progress = maintenance_->Merge(now);
+    Check(progress.ok(), "a merge");
+    if (now_ms >= flushed_ms_ + kFlushMs) {
+      Check(store_.Flush().ok(), "a flush");
+      flushed_ms_ = now_ms;
+    }
+    if (now_ms >= expired_ms_ + kHour) {
+      Check(maintenance_->Expire(now).ok(), "expiry");
+      expired_ms_ = now_ms;
+    }
+    return !progress.value().more;
+  }
+
   telemetry::LogTrimmer& trimmer_;
+  store::BlockStore& store_;
+  telemetry::Maintenance* maintenance_;
+  std::int64_t now_ms_ = 0, merged_ms_ = 0, flushed_ms_ = 0, expired_ms_ = 0;
   std::mutex mutex_;
-  std::condition_variable wake_;
-  bool wanted_ = false, stop_ = false;
+  std::condition_variable wake_, idle_;
+  bool wanted_ = false, busy_ = false, stop_ = false;
   std::thread thread_;
 };
 
-Run RunOurs(const std::string& folder, std::uint64_t things, std::uint64_t per, std::uint64_t seed, double* series_us) {
-  store::FileLogOptions log_options;
-  log_options.folder = folder + "/log";
-  auto log = std::move(std::move(store::OpenFileLog(log_options)).value().log);
-  store::RocksOptions rocks;
-  rocks.folder = folder + "/telemetry";
-  rocks.families = telemetry::TelemetryFamilies();
-  auto store = std::move(store::OpenRocksStore(rocks)).value();
-  std::vector<std::size_t> members(telemetry::kSlabCount);
-  for (std::uint64_t thing = 0; thing < things; ++thing) ++members[telemetry::SlabOf(EntityOf(thing))];
-  telemetry::EngineSlabs engine;
-  engine.save = [&](telemetry::SlabId slab, std::string& out) {
-    if (slab < telemetry::kSlabCount) out.append(members[slab] * kEngineBytesPerThing, 'e');
-  };
-  telemetry::ShardState state(*store, 0, 1, engine);
-  Check(state.Load(telemetry::AppliedTable::Open(*store, 1).value()).ok(), "loading");
-  ShardThread shard(state, things);
-  telemetry::LogTrimmer trimmer(*store, *log, {&state.checkpointer()});
-  TrimThread maintenance_thread(trimmer);
-  Fleet fleet(seed);
-  double cpu = ProcessCpu(), outside = 0, outside_wall = 0, wall = 0;
-  std::int64_t trimmed_ms = 0;
-  ForEachBatch(things, per, fleet, [&](const std::vector<Report>& reports) {
-    double begun = ThreadCpu(), begun_wall = Wall();
+/// Log, store, shard and maintenance, fed with rounds of a fleet's reports.
+class Ours {
+ public:
+  Ours(const std::string& folder, std::uint64_t things, std::uint64_t seed, std::int64_t interval_ms, bool maintain,
+       telemetry::Retention retention)
+      : folder_(folder), things_(things), interval_ms_(interval_ms), fleet_(seed, interval_ms) {
+    store::FileLogOptions log_options;
+    log_options.folder = folder + "/log";
+    log_ = std::move(std::move(store::OpenFileLog(log_options)).value().log);
+    store::RocksOptions rocks;
+    rocks.folder = folder + "/telemetry";
+    rocks.families = telemetry::TelemetryFamilies();
+    store_ = std::move(store::OpenRocksStore(rocks)).value();
+    members_.resize(telemetry::kSlabCount);
+    for (std::uint64_t thing = 0; thing < things; ++thing) ++members_[telemetry::SlabOf(EntityOf(thing))];
+    telemetry::EngineSlabs engine;
+    engine.save = [this](telemetry::SlabId slab, std::string& out) {
+      if (slab < telemetry::kSlabCount) out.append(members_[slab] * kEngineBytesPerThing, 'e');
+    };
+    state_ = std::make_unique<telemetry::ShardState>(*store_, 0, 1, engine);
+    Check(state_->Load(telemetry::AppliedTable::Open(*store_, 1).value()).ok(), "loading");
+    maintenance_ = std::make_unique<telemetry::Maintenance>(
+        *store_, [this](telemetry::SlabId slab) { return state_->checkpointer().SavedPosition(slab); }, retention);
+    trimmer_ = std::make_unique<telemetry::LogTrimmer>(
+        *store_, *log_, std::vector<const telemetry::Checkpointer*>{&state_->checkpointer()});
+    shard_ = std::make_unique<ShardThread>(*state_, things, interval_ms);
+    background_ = std::make_unique<Background>(*trimmer_, *store_, maintain ? maintenance_.get() : nullptr);
+    cpu_ = ProcessCpu();
+  }
+
+  /// Reports of the rounds from `first` until `end`, each batch synced.
+  void Rounds(std::uint64_t first, std::uint64_t end) {
+    ForEachBatch(things_, end, fleet_, [this](const std::vector<Report>& reports) { Add(reports); }, first);
+    double at = Wall();
+    shard_->Drain();
+    wall_ += Wall() - at;
+  }
+  void AwaitMerged(std::int64_t now_ms) {
+    double at = Wall();
+    background_->AwaitMerged(now_ms);
+    wall_ += Wall() - at;
+  }
+  /// The last checkpoint, and everything merged that ended before.
+  void Finish(std::int64_t now_ms) {
+    Timestamp end = FromMillis(kDayStart + now_ms);
+    shard_->Stop();
+    background_->Stop();
+    state_->BeginCheckpoint(log_->durable_position());
+    for (std::int64_t tick = std::int64_t{1} << 40; state_->checkpointer().active(); ++tick) {
+      Check(state_->CommitAll(log_->durable_position(), end, tick).ok(), "the last commit");
+    }
+    for (;;) {
+      auto progress = maintenance_->Merge(end);
+      Check(progress.ok(), "a merge");
+      if (!progress.value().more) break;
+    }
+    Check(store_->Flush().ok() && trimmer_->Run().ok(), "trimming");
+    Settle();
+  }
+
+  telemetry::Query Reader() { return telemetry::Query(*store_, {&state_->recorder()}); }
+  /// Of everything but the making up of reports.
+  double cpu() const { return ProcessCpu() - cpu_ - outside_; }
+  double wall() const { return wall_; }
+  std::uint64_t Bytes() const { return FolderBytes(folder_ + "/telemetry"); }
+  void Close() { store_.reset(); }
+
+ private:
+  void Add(const std::vector<Report>& reports) {
+    double begun = ThreadCpu();
     std::vector<std::string> rows;
-    std::vector<telemetry::Sample> samples = shard.Recycle();
+    std::vector<telemetry::Sample> samples = shard_->Recycle();
     samples.resize(reports.size());
     for (std::size_t i = 0; i < reports.size(); ++i) {
       rows.push_back(AsRow(reports[i]));
       AsSample(reports[i], samples[i]);
     }
     std::vector<std::string_view> records(rows.begin(), rows.end());
-    outside += ThreadCpu() - begun;
-    outside_wall += Wall() - begun_wall;
+    outside_ += ThreadCpu() - begun;
     double at = Wall();
-    auto first = log->Append(records);
-    Check(first.ok() && log->Sync().ok(), "the log");
-    shard.Post(first.value(), std::move(samples));
-    auto now_ms = static_cast<std::int64_t>(first.value() * 300'000 / things);
-    if (now_ms - trimmed_ms >= kTrimMs) {
-      maintenance_thread.Poke();
-      trimmed_ms = now_ms;
+    auto first = log_->Append(records);
+    Check(first.ok() && log_->Sync().ok(), "the log");
+    shard_->Post(first.value(), std::move(samples));
+    auto now_ms = static_cast<std::int64_t>(first.value() * static_cast<std::uint64_t>(interval_ms_) / things_);
+    if (now_ms - poked_ms_ >= kTrimMs) {
+      background_->Poke(now_ms);
+      poked_ms_ = now_ms;
     }
-    wall += Wall() - at;
-  });
-  double at = Wall();
-  shard.Drain();
-  wall += Wall() - at;
-  Timestamp end = FromMillis(kDayStart + 26 * 3'600'000);
-  shard.Stop();
-  maintenance_thread.Stop();
-  state.BeginCheckpoint(log->durable_position());
-  for (std::int64_t now_ms = 1 << 30; state.checkpointer().active(); ++now_ms) {
-    Check(state.CommitAll(log->durable_position(), end, now_ms).ok(), "the last commit");
+    wall_ += Wall() - at;
   }
-  telemetry::Maintenance maintenance(*store, [&](telemetry::SlabId slab) { return state.checkpointer().SavedPosition(slab); });
-  for (;;) {
-    auto progress = maintenance.Merge(end);
-    Check(progress.ok(), "a merge");
-    if (!progress.value().more) break;
-  }
-  Check(store->Flush().ok() && trimmer.Run().ok(), "trimming");
-  Settle();
+
+  const std::string folder_;
+  const std::uint64_t things_;
+  const std::int64_t interval_ms_;
+  Fleet fleet_;
+  std::vector<std::size_t> members_;
+  std::unique_ptr<store::EventLog> log_;
+  std::unique_ptr<store::BlockStore> store_;
+  std::unique_ptr<telemetry::ShardState> state_;
+  std::unique_ptr<telemetry::Maintenance> maintenance_;
+  std::unique_ptr<telemetry::LogTrimmer> trimmer_;
+  std::unique_ptr<ShardThread> shard_;
+  std::unique_ptr<Background> background_;
+  double cpu_ = 0, outside_ = 0, wall_ = 0;
+  std::int64_t poked_ms_ = 0;
+};
+
+/// Samples and points of a thing from..until; microseconds of both reads. Both must be `count`.
+std::pair<double, double> ReadThing(telemetry::Query& query, std::uint64_t thing, std::int64_t from_ms,
+                                    std::int64_t until_ms, std::uint64_t count) {
+  Timestamp from = FromMillis(kDayStart + from_ms), until = FromMillis(kDayStart + until_ms);
+  double begun = Wall();
+  std::uint64_t whole = 0;
+  Check(query.Samples(EntityOf(thing), telemetry::Source::kDevice, from, until, [&](const telemetry::Sample& sample) {
+    whole += sample.fields().size() == 18;
+    return true;
+  }).ok(), "reading samples");
+  double samples_us = (Wall() - begun) * 1e6;
+  Check(whole == count, "finding every sample");
+  begun = Wall();
+  Check(query.Series({EntityOf(thing), {9, 0}, from, until, 10'000, {}}).value().points.size() == count, "finding every point");
+  return {samples_us, (Wall() - begun) * 1e6};
+}
+
+Run RunOurs(const std::string& folder, std::uint64_t things, std::uint64_t per, std::uint64_t seed, double* series_us) {
+  Ours ours(folder, things, seed, kInterval, false, {});
+  ours.Rounds(0, per);
+  ours.Finish(26 * kHour);
   Run run;
   double reports = static_cast<double>(things * per);
-  run.cpu_us = (ProcessCpu() - cpu - outside) / reports * 1e6;
-  run.reports_per_second = reports / wall;
-  telemetry::Query query(*store, {&state.recorder()});
+  run.cpu_us = ours.cpu() / reports * 1e6;
+  run.reports_per_second = reports / ours.wall();
+  telemetry::Query query = ours.Reader();
   std::vector<double> reads, series;
   Fleet pick(seed + 99);
   for (int i = 0; i < 400; ++i) {
-    std::uint64_t thing = pick.Make(0, 0).counters[0] % things;
-    double begun = Wall();
-    std::uint64_t count = 0;
-    Check(query.Samples(EntityOf(thing), telemetry::Source::kDevice, FromMillis(kDayStart),
-                        FromMillis(kDayStart + 25 * 3'600'000), [&](const telemetry::Sample& sample) {
-                          count += sample.fields().size() == 18;
-                          return true;
-                        }).ok(), "reading a day");
-    if (i >= 200) reads.push_back((Wall() - begun) * 1e6);
-    Check(count == per, "finding every sample");
-    begun = Wall();
-    telemetry::SeriesQuery one{EntityOf(thing), {9, 0}, FromMillis(kDayStart), FromMillis(kDayStart + 25 * 3'600'000), 10000, {}};
-    Check(query.Series(one).value().points.size() == per, "finding every point");
-    if (i >= 200) series.push_back((Wall() - begun) * 1e6);
+    auto [all, one] = ReadThing(query, pick.Make(0, 0).counters[0] % things, 0, 25 * kHour, per);
+    if (i < 200) continue;
+    reads.push_back(all);
+    series.push_back(one);
   }
   run.day_us = Median(reads);
   *series_us = Median(series);
-  store.reset();
+  ours.Close();
   run.bytes = static_cast<double>(FolderBytes(folder + "/telemetry")) / reports;
   return run;
+}
+
+double Percentile(std::vector<double> values, double p) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(p * static_cast<double>(values.size() - 1))];
+}
+
+void PrintReads(const char* what, Ours& ours, std::uint64_t things, std::int64_t from_ms, std::int64_t until_ms,
+                std::uint64_t count, std::size_t reads) {
+  telemetry::Query query = ours.Reader();
+  std::vector<double> samples, series;
+  Fleet pick(reads);
+  double all = 0, one = 0;
+  for (std::size_t i = 0; i < reads; ++i) {
+    Report dice = pick.Make(0, 0);
+    std::uint64_t thing = (dice.numbers[0] * 1000 + dice.numbers[1]) % things;
+    auto [samples_us, series_us] = ReadThing(query, thing, from_ms, until_ms, count);
+    all += samples_us / 1000;
+    one += series_us / 1000;
+    samples.push_back(samples_us);
+    series.push_back(series_us);
+  }
+  std::printf("%s, %zu things: all 18 values p50 %.0f us, p99 %.0f us, together %.0f ms; one series p50 %.0f us, p99 %.0f us, "
+              "together %.0f ms\n", what, reads, Percentile(samples, 0.5), Percentile(samples, 0.99), all,
+              Percentile(series, 0.5), Percentile(series, 0.99), one);
+}
+
+void RunDays(const std::string& folder, std::uint64_t things, std::int64_t days, std::int64_t interval_ms,
+             telemetry::Retention retention) {
+  Ours ours(folder, things, 1, interval_ms, true, retention);
+  // Reports of a round lie within its interval, so rounds end at hours.
+  auto rounds = [&](std::int64_t ms) { return static_cast<std::uint64_t>(ms / interval_ms); };
+  double cpu = 0, wall = 0;
+  std::uint64_t done = 0;
+  auto print = [&](std::int64_t day, const char* when, std::uint64_t end) {
+    double reports = static_cast<double>((end - done) * things);
+    std::printf("day %2lld%s: %.2f us CPU a report, %.0f synced reports/s; on disk %.3f GB; load %.0f\n", static_cast<long long>(day),
+                when, (ours.cpu() - cpu) / reports * 1e6, reports / (ours.wall() - wall),
+                static_cast<double>(ours.Bytes()) / 1e9, Load());
+    std::fflush(stdout);
+    cpu = ours.cpu();
+    wall = ours.wall();
+    done = end;
+  };
+  for (std::int64_t day = 1; day < days; ++day) {
+    std::int64_t now_ms = day * kDay + 3 * kHour;
+    ours.Rounds(done, rounds(now_ms));
+    ours.AwaitMerged(now_ms);
+    print(day, ", until 3 o'clock", rounds(now_ms));
+  }
+  const std::int64_t end_ms = days * kDay;
+  ours.Rounds(done, rounds(end_ms));
+  PrintReads("last hour", ours, things, end_ms - kHour, end_ms - 1, rounds(kHour), std::min<std::uint64_t>(things, 1000));
+  PrintReads("last 24 hours, not merged", ours, things, end_ms - kDay, end_ms - 1, rounds(kDay), 400);
+  ours.Finish(end_ms + 2 * kHour);
+  print(days, ", all merged", rounds(end_ms));
+  PrintReads("last 24 hours, merged", ours, things, end_ms - kDay, end_ms - 1, rounds(kDay), 400);
+  PrintReads("the same again", ours, things, end_ms - kDay, end_ms - 1, rounds(kDay), 400);
+  std::int64_t kept = std::min<std::int64_t>(days, retention.metric_days + 1);
+  double reports = static_cast<double>(things * rounds(end_ms));
+  std::printf("all: %.2f us CPU a report, %.0f synced reports/s, %.1f bytes a report of the %lld days kept\n",
+              ours.cpu() / reports * 1e6, reports / ours.wall(),
+              static_cast<double>(ours.Bytes()) / static_cast<double>(things * rounds(kept * kDay)), static_cast<long long>(kept));
 }
 
 void Print(const char* row, const char* what, const std::vector<double>& ours, const std::vector<double>& base,
@@ -520,6 +700,8 @@ void Print(const char* row, const char* what, const std::vector<double>& ours, c
 
 int main(int argc, char** argv) {
   std::uint64_t things = 3472, per = 288, pairs = 3;
+  std::int64_t days = 0, interval_ms = kInterval;
+  telemetry::Retention retention;
   std::string only;
   std::string folder = "/tmp/fleetward-store-bench." + std::to_string(getpid());
   for (int i = 1; i < argc; ++i) {
@@ -535,8 +717,22 @@ int main(int argc, char** argv) {
     if (flag == "--per") per = std::strtoull(argv[i + 1], nullptr, 10);
     if (flag == "--pairs") pairs = std::strtoull(argv[i + 1], nullptr, 10);
     if (flag == "--dir") folder = argv[i + 1];
+    if (flag == "--days") days = std::atoll(argv[i + 1]);
+    if (flag == "--interval") interval_ms = std::atoll(argv[i + 1]) * 1000;
+    if (flag == "--retention") retention.metric_days = std::atoi(argv[i + 1]);
     if (flag == "--only") only = argv[i + 1];
     ++i;
+  }
+  if (days > 0) {
+    Check(interval_ms >= 60'000 && kHour % interval_ms == 0 && retention.metric_days > 0, "an interval that divides an hour");
+    std::printf("store: %llu things, a report of 250 bytes each %lld s, %lld days; batches of %zu with a sync each, metrics kept "
+                "%d days\n", static_cast<unsigned long long>(things), static_cast<long long>(interval_ms / 1000),
+                static_cast<long long>(days), kBatch, retention.metric_days);
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    RunDays(folder, things, days, interval_ms, retention);
+    fs::remove_all(folder);
+    return 0;
   }
   std::printf("store: %llu things x %llu reports of 250 bytes, batches of %zu with a sync each, %llu pairs\n",
               static_cast<unsigned long long>(things), static_cast<unsigned long long>(per), kBatch,
