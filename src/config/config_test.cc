@@ -33,6 +33,14 @@ TEST(ServerTable, EveryOptionHasHelpAndAnExampleThatIsAccepted) {
   }
 }
 
+// Threat m: what a server that nobody configured shows to whom.
+TEST(ServerTable, OnlyDevicesReachAServerOfDefaultsFromOutside) {
+  ServerOptions options;
+  EXPECT_EQ(options.metrics_listen, "127.0.0.1:9464");
+  EXPECT_EQ(options.api_listen, "127.0.0.1:8443");
+  EXPECT_EQ(options.mqtt_listen, (std::vector<std::string>{"0.0.0.0:8883"}));
+}
+
 TEST(ServerTable, GoodFileSetsEverything) {
   ServerOptions options;
   Status applied = ApplyFile(ServerTable(), Data("good_server.toml"), &options);

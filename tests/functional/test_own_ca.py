@@ -2,6 +2,8 @@
 import hashlib
 import json
 import ssl
+import time
+import uuid
 
 import pytest
 from botocore.exceptions import ClientError
@@ -259,3 +261,37 @@ def test_expired_and_early_certificates(fw):
     fails("CertificateValidationException", fw.iot.register_certificate, certificatePem=weak.text)
     server_only = active(fw, ca.issue("/CN=server", "extendedKeyUsage=serverAuth\n"))
     refused(fw, server_only, "server-only")
+
+
+@pytest.mark.parametrize("how", ["under its CA", "without a CA"])
+def test_i_a_certificates_end_ends_its_connections(fw, how):
+    """Registered, ACTIVE and in use, by its own end: the live connection, the next one, and one that comes too late."""
+    ca = OwnCa(fw.scratch, "brief ca " + how)
+    ca.register(fw)
+    end = int(time.time()) + 8
+    names = [uuid.uuid4().hex for _ in range(3)]
+    used, late, stays = ca.issue_until(end), ca.issue_until(end), ca.issue_until(end + 3600)
+    for device in (used, late, stays):
+        if how == "under its CA":
+            active(fw, device)
+        else:
+            made = fw.iot.register_certificate_without_ca(certificatePem=device.text, status="ACTIVE")
+            fw.iot.attach_policy(policyName=allow_all(fw), target=made["certificateArn"])
+            device.id = made["certificateId"]
+    described = fw.iot.describe_certificate(certificateId=used.id)["certificateDescription"]
+    assert described["status"] == "ACTIVE" and described["validity"]["notAfter"].timestamp() == end
+    with Device(fw, used, names[0]) as live, Device(fw, stays, names[2]) as other:
+        assert time.time() < end, "the machine was too slow for this test"
+        while time.time() < end - 0.5:
+            assert live.publish("own/hello") and not live.ended
+            time.sleep(0.05)
+        live.wait_closed(5)
+        assert end - 0.5 < time.time() < end + 3, "the second after its last, and some for this machine"
+        # Its last second is a certificate's own (RFC 5280); a moment later nobody has a doubt.
+        wait_for(lambda: time.time() > end + 1, 5, "the end")
+        for device, name in ((used, names[0]), (late, names[1])):
+            refusal = refused(fw, device, name)
+            assert (refusal.code is None) == (how == "without a CA"), "known by its registration: refused at CONNECT"
+        assert other.publish("own/hello") and not other.ended
+    assert fw.iot.describe_certificate(certificateId=used.id)["certificateDescription"]["status"] == "ACTIVE"
+    fails("CertificateValidationException", fw.iot.register_certificate, certificatePem=ca.issue_until(end).text)

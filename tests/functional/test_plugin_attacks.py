@@ -3,8 +3,10 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -219,19 +221,59 @@ def test_i_expiry_ends_a_live_connection_and_a_resumed_tls_session(edge):
 
 
 def test_i_revocation_ends_live_connections_within_100_ms_and_no_others(edge):
+    """At what a subscriber last sees of the client, and at the close: a median below 100 ms, which a loaded machine
+    keeps too, and none over 0.5 s. The p99 over 1,000 clients is bench/revocation's (D42)."""
     edge.start()
-    devices = [edge.connected("one", f"o{i}") for i in range(20)]
-    other = edge.connected("two", "t2")
     control = edge.control()
-    start = time.monotonic()
-    edge.delta(control, certificates=[edge.certificate("one", status=2, set=77)])
-    for device in devices:
-        assert device.is_closed()
-    assert time.monotonic() - start < 0.5  # 20 sockets are read in turn by a busy test machine
-    applied = wait_for(lambda: edge.server.of("applied"))
-    assert (applied[0]["version"], applied[0]["ok"]) == (2, True)
-    other.ping()
-    assert edge.mqtt("one").connect("o0") == 5
+    watcher = edge.connected("two", "t2")
+    watcher.subscribe("last/#", qos=0)
+    last = {}
+
+    def watch():
+        try:
+            while True:
+                kind, body = watcher.read_any(10)
+                assert kind == 0x30, kind
+                size = struct.unpack("!H", body[:2])[0]
+                last[body[2:2 + size].decode()] = time.monotonic()
+        except (Closed, TimeoutError):
+            pass
+    thread = threading.Thread(target=watch)
+    thread.start()
+    seen, closed = [], []
+    for turn in range(40):
+        device = edge.connected("one", f"o{turn}")
+        topic = f"last/{turn}"
+        for _ in range(5):
+            device.post(topic, qos=0)
+        wait_for(lambda: topic in last, what="the device's messages")
+        start = time.monotonic()
+        edge.delta(control, certificates=[edge.certificate("one", things=["t1"], status=2)])
+        device.sock.settimeout(0.002)  # it goes on publishing, below its rate, until it is told
+        ended = None
+        while ended is None and time.monotonic() < start + 5:
+            try:
+                device.post(topic, qos=0)
+                time.sleep(0.01)
+                if device.sock.recv(1) == b"":
+                    ended = time.monotonic()
+            except TimeoutError:
+                continue
+            except (Closed, OSError):
+                ended = time.monotonic()
+        assert ended is not None, "still connected"
+        closed.append(ended - start)
+        assert edge.mqtt("one").connect(f"o{turn}") == 5
+        seen.append(last[topic] - start)
+        edge.delta(control, certificates=[edge.certificate("one", things=["t1"])])
+        wait_for(lambda: edge.server.of("applied", version=edge.version))
+    assert {f["ok"] for f in edge.server.of("applied")} == {True}
+    watcher.disconnect()
+    thread.join()
+    for name, samples in (("last message", sorted(seen)), ("close", sorted(closed))):
+        assert samples[len(samples) // 2] < 0.1, (name, samples)
+        assert samples[-1] < 0.5, (name, samples)
+    assert not edge.server.of("disconnected", client="t2", reason="AUTH_ERROR"), "others are not touched"
 
 
 def test_the_server_disconnects_a_client(edge):

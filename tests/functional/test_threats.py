@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import select
 import socket
 import ssl
 import subprocess
@@ -34,6 +35,58 @@ def test_n_renegotiation_is_refused_by_the_broker(fw):
     said, _ = client.communicate("R\n", timeout=20)  # openssl's client asks for one with a line "R"
     assert "RENEGOTIATING" in said and "Verify return code: 0" in said, said
     assert "no renegotiation" in said, said
+
+
+def test_l_silent_connections_to_the_brokers_port_end(fw):
+    """The broker gives each connection a keep-alive of 60 s until its CONNECT says another, and looks every 6 s."""
+    certificate = fw.thing("silent")
+    context = ssl.create_default_context(cafile=fw.ca)
+    context.load_cert_chain(certificate.pem, certificate.key)
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost").do_handshake()
+    hello = hello.read()
+    started = time.monotonic()
+    kinds, sockets = {}, []
+    with contextlib.ExitStack() as cleanup:
+        def opened(kind, sock):
+            cleanup.enter_context(sock)
+            kinds[sock.fileno()] = kind
+            sockets.append(sock)
+            return sock
+        for _ in range(3):
+            opened("nothing sent", socket.create_connection(("127.0.0.1", fw.mqtt_port)))
+            opened("half a ClientHello",
+                   socket.create_connection(("127.0.0.1", fw.mqtt_port))).sendall(hello[:len(hello) // 2])
+            raw_socket = socket.create_connection(("127.0.0.1", fw.mqtt_port))
+            opened("no CONNECT", context.wrap_socket(raw_socket, server_hostname="localhost"))
+            raw_socket = socket.create_connection(("127.0.0.1", fw.mqtt_port))
+            opened("half a CONNECT", context.wrap_socket(raw_socket, server_hostname="localhost")).sendall(b"\x10\x20\x00")
+            opened("a dribbled ClientHello", socket.create_connection(("127.0.0.1", fw.mqtt_port)))
+        dribblers = [[sock, 0] for sock in sockets if kinds[sock.fileno()] == "a dribbled ClientHello"]
+        ends = {}
+        next_drop = 0
+        while len(ends) < len(sockets) and time.monotonic() - started < 110:
+            if time.monotonic() >= next_drop:
+                next_drop = time.monotonic() + 1
+                for each in dribblers:
+                    if each[0].fileno() not in ends:
+                        with contextlib.suppress(OSError):
+                            each[0].sendall(hello[each[1]:each[1] + 1])
+                        each[1] += 1
+            open_ones = [sock for sock in sockets if sock.fileno() not in ends]
+            for sock in select.select(open_ones, [], [], 0.2)[0]:
+                try:
+                    more = sock.recv(65536)  # a session ticket, maybe
+                except ssl.SSLWantReadError:
+                    continue
+                except OSError:
+                    more = b""
+                if not more:
+                    ends[sock.fileno()] = time.monotonic() - started
+    assert len(ends) == len(sockets), [kinds[fd] for fd in kinds if fd not in ends]
+    for fd, seconds in ends.items():
+        assert 80 < seconds < 105, (kinds[fd], seconds)
 
 
 # g: what one certificate can make the processes hold

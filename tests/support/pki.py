@@ -1,6 +1,12 @@
 """Operators' own CAs and device certificates, by the openssl program."""
+import datetime
 import os
 import uuid
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from support.fleetward import Certificate
 from support.plain_broker import openssl
@@ -45,6 +51,28 @@ class OwnCa:
             with open(made.pem, "a") as file:
                 file.write(self.pem)
         return made
+
+    def issue_until(self, end, subject="/CN=brief"):
+        """A device's certificate that ends at that second of Unix time; the openssl program counts in days."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        with open(self.base + ".pem", "rb") as file, open(self.key, "rb") as key_file:
+            ca = x509.load_pem_x509_certificate(file.read())
+            ca_key = serialization.load_pem_private_key(key_file.read(), None)
+        until = datetime.datetime.utcfromtimestamp(end)
+        made = (x509.CertificateBuilder().issuer_name(ca.subject).public_key(key.public_key())
+                .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject.removeprefix("/CN="))]))
+                .serial_number(x509.random_serial_number()).not_valid_after(until)
+                .not_valid_before(until - datetime.timedelta(days=1))
+                .add_extension(x509.BasicConstraints(False, None), True).sign(ca_key, hashes.SHA256()))
+        base = os.path.join(os.path.dirname(self.base), uuid.uuid4().hex)
+        device = Certificate(base + ".pem", base + ".key")
+        device.text = made.public_bytes(serialization.Encoding.PEM).decode()
+        with open(device.pem, "w") as file:
+            file.write(device.text)
+        with open(device.key, "wb") as file:
+            file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                         serialization.NoEncryption()))
+        return device
 
     def verification(self, code):
         return self.issue(f"/CN={code}").text
