@@ -1,8 +1,10 @@
 // The engine against a slow, obvious evaluator that keeps the whole history and works everything out anew each time,
-// over random static behaviors and random events.
+// over random static behaviors (built-in metrics with and without a dimension, custom ones of each type), random events,
+// changes of criteria and restarts in the middle.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "testing/support.h"
@@ -15,13 +17,24 @@ using model::ComparisonOperator;
 
 constexpr std::int64_t kStart = 1'767'225'600'000;
 constexpr std::int64_t kBucket = 300'000;
+/// Custom metrics are named after their types.
+constexpr model::CustomMetricType kCustomTypes[] = {model::CustomMetricType::kNumber, model::CustomMetricType::kNumberList,
+                                                    model::CustomMetricType::kStringList, model::CustomMetricType::kIpAddressList};
 
-struct Event {
-  enum Kind { kReport, kCounts, kConnection, kWatermark } kind{};
-  std::int64_t ms = 0;
-  report::MetricReport report;
+/// What the broker counted, or the part of it that a dimension selects.
+struct Part {
   CounterDeltas deltas;
   std::vector<model::IpAddress> ips;
+};
+
+struct Event {
+  enum Kind { kReport, kCounts, kConnection, kChange, kRestart, kWatermark } kind{};
+  std::int64_t ms = 0;
+  report::MetricReport report;
+  std::map<std::string, model::MetricValue> customs;
+  Part all, in, not_in;
+  std::size_t behavior = 0;                         // kChange: which, and to what
+  model::BehaviorCriteria criteria;
   bool connected = false, late = false;
   std::uint32_t open = 0;
 };
@@ -29,14 +42,26 @@ struct Event {
 /// One behavior for one thing, judged from the list of all events so far.
 class Reference {
  public:
-  explicit Reference(model::Behavior behavior) : behavior_(std::move(behavior)), info_(*model::FindBuiltinMetric(*behavior_.metric)) {}
+  explicit Reference(model::Behavior behavior) : behavior_(std::move(behavior)), builtin_(model::FindBuiltinMetric(*behavior_.metric)) {}
+
+  /// Another definition: its alarm ends, its counting begins anew. The windows go on.
+  void Change(const model::BehaviorCriteria& criteria, std::int64_t ms) {
+    behavior_.criteria = criteria;
+    if (alarm_) transitions.push_back("invalidated@" + std::to_string(ms));
+    alarm_ = false;
+    history_.clear();
+  }
 
   void After(const std::vector<Event>& events) {
     const Event& now = events.back();
-    bool cloud = info_.side == model::MetricSide::kCloud;
+    if (!builtin_) {
+      if (now.kind == Event::kReport && !Late(events, events.size() - 1)) Custom(now);
+      return;
+    }
+    bool cloud = info().side == model::MetricSide::kCloud;
     if (now.kind == Event::kReport && !cloud && !Late(events, events.size() - 1)) Report(events);
     if (now.kind == Event::kCounts && cloud) Early(events);
-    if (now.kind == Event::kConnection && info_.id == BuiltinMetric::kDisconnectDuration) Offline(events, now.ms);
+    if (now.kind == Event::kConnection && info().id == BuiltinMetric::kDisconnectDuration) Offline(events, now.ms);
     if (now.kind == Event::kWatermark && now.ms % kBucket == 0 && cloud) BucketEnd(events, now.ms);
   }
 
@@ -45,8 +70,16 @@ class Reference {
  private:
   const model::BehaviorCriteria& criteria() const { return *behavior_.criteria; }
 
+  const model::MetricInfo& info() const { return *builtin_; }
+  /// What this behavior sees of an event's counts.
+  const Part& PartOf(const Event& event) const {
+    if (!behavior_.dimension) return event.all;
+    return behavior_.dimension->op == model::DimensionOperator::kIn ? event.in : event.not_in;
+  }
+
   bool Holds(double value) const {
-    auto limit = static_cast<double>(std::get<model::Count>(criteria().value).value);
+    auto* count = std::get_if<model::Count>(&criteria().value);
+    double limit = count ? static_cast<double>(count->value) : std::get<model::Number>(criteria().value).value;
     switch (*criteria().comparison_operator) {
       case ComparisonOperator::kLessThan: return value < limit;
       case ComparisonOperator::kLessThanEquals: return value <= limit;
@@ -85,19 +118,19 @@ class Reference {
 
   void Report(const std::vector<Event>& events) {
     const Event& now = events.back();
-    if (info_.delta) return Deltas(events);
-    if (info_.kind == model::ValueKind::kPorts) {
-      const report::PortList& list = info_.id == BuiltinMetric::kListeningTcpPorts ? now.report.tcp : now.report.udp;
+    if (info().delta) return Deltas(events);
+    if (info().kind == model::ValueKind::kPorts) {
+      const report::PortList& list = info().id == BuiltinMetric::kListeningTcpPorts ? now.report.tcp : now.report.udp;
       if (list.listed) List(now.ms, std::vector<std::uint16_t>(list.ports));
       return;
     }
-    if (info_.kind == model::ValueKind::kCidrs) {
+    if (info().kind == model::ValueKind::kCidrs) {
       std::vector<model::IpAddress> addresses;
       for (const auto& remote : now.report.connections.remotes) addresses.push_back(remote.address);
       if (now.report.connections.listed) List(now.ms, addresses);
       return;
     }
-    if (auto count = report::CountOf(now.report, info_.id)) Point(now.ms, !Holds(static_cast<double>(*count)));
+    if (auto count = report::CountOf(now.report, info().id)) Point(now.ms, !Holds(static_cast<double>(*count)));
   }
 
   bool Contains(std::uint16_t port) const {
@@ -108,14 +141,33 @@ class Reference {
     const auto& set = std::get<model::Cidrs>(criteria().value);
     return std::any_of(set.begin(), set.end(), [&](const model::IpPrefix& p) { return p.Contains(address); });
   }
+  bool Contains(double number) const {
+    const auto& set = std::get<model::Numbers>(criteria().value);
+    return std::find(set.begin(), set.end(), number) != set.end();
+  }
+  bool Contains(const std::string& text) const {
+    const auto& set = std::get<model::Strings>(criteria().value);
+    return std::find(set.begin(), set.end(), text) != set.end();
+  }
+  bool Contains(const model::IpPrefix& prefix) const { return Contains(prefix.address); }
   template <class T>
   bool Wrong(const std::vector<T>& list) const {
     auto op = *criteria().comparison_operator;
-    bool inside = op == ComparisonOperator::kInCidrSet || op == ComparisonOperator::kInPortSet;
+    bool inside = op == ComparisonOperator::kInCidrSet || op == ComparisonOperator::kInPortSet || op == ComparisonOperator::kInSet;
     return std::any_of(list.begin(), list.end(), [&](const T& e) { return Contains(e) != inside; });
   }
   template <class T>
   void List(std::int64_t ms, const std::vector<T>& list) { Point(ms, Wrong(list), list.empty()); }
+
+  void Custom(const Event& now) {
+    auto sent = now.customs.find(*behavior_.metric);
+    if (sent == now.customs.end()) return;
+    const model::MetricValue& value = sent->second;
+    if (auto* number = std::get_if<model::Number>(&value)) return Point(now.ms, !Holds(number->value));
+    if (auto* numbers = std::get_if<model::Numbers>(&value)) return List(now.ms, *numbers);
+    if (auto* strings = std::get_if<model::Strings>(&value)) return List(now.ms, *strings);
+    List(now.ms, std::get<model::Cidrs>(value));
+  }
 
   /// Walks all reports from the first; the last window's end is the present datapoint, if it ends with this report.
   void Deltas(const std::vector<Event>& events) {
@@ -129,7 +181,7 @@ class Reference {
       bool first = last < 0;
       if (!first) interval = interval == 0 ? elapsed : std::max(elapsed, interval / 2);
       last = events[i].ms;
-      auto delta = report::CountOf(events[i].report, info_.id);
+      auto delta = report::CountOf(events[i].report, info().id);
       if (!delta) continue;
       if (first || gap) {
         covered = sum = 0;
@@ -153,7 +205,7 @@ class Reference {
   // --- counters of the broker
 
   std::int64_t Counter(const CounterDeltas& d) const {
-    switch (info_.id) {
+    switch (info().id) {
       case BuiltinMetric::kNumMessagesSent: return static_cast<std::int64_t>(d.messages_sent);
       case BuiltinMetric::kNumMessagesReceived: return static_cast<std::int64_t>(d.messages_received);
       case BuiltinMetric::kNumAuthorizationFailures: return static_cast<std::int64_t>(d.authorization_failures);
@@ -178,47 +230,49 @@ class Reference {
       if (event.kind == Event::kConnection && event.ms >= from && event.ms < to) return true;
     }
     for (const Event* event : In(events, from, to)) {
-      const CounterDeltas& d = event->deltas;
+      const CounterDeltas& d = event->all.deltas;
       if (event->connected || d.messages_sent + d.messages_received + d.authorization_failures + d.connection_attempts + d.disconnects > 0) return true;
     }
     return connected;
   }
 
-  std::int64_t Window() const { return info_.needs_duration ? *criteria().duration_seconds * 1000 : kBucket; }
+  std::int64_t Window() const { return info().needs_duration ? *criteria().duration_seconds * 1000 : kBucket; }
 
   /// The value of the window [from, to): a sum, or the worst size; nothing without messages.
   std::optional<std::int64_t> Value(const std::vector<Event>& events, std::int64_t from, std::int64_t to) const {
     std::int64_t sum = 0;
     std::optional<std::int64_t> worst;
     for (const Event* event : In(events, from, to)) {
-      sum += Counter(event->deltas);
-      if (event->deltas.messages_sent == 0) continue;
-      auto size = static_cast<std::int64_t>(Upper() ? event->deltas.max_message_bytes : event->deltas.min_message_bytes);
+      const CounterDeltas& d = PartOf(*event).deltas;
+      sum += Counter(d);
+      if (d.messages_sent == 0) continue;
+      auto size = static_cast<std::int64_t>(Upper() ? d.max_message_bytes : d.min_message_bytes);
       worst = !worst ? size : Upper() ? std::max(*worst, size) : std::min(*worst, size);
     }
-    return info_.id == BuiltinMetric::kMessageByteSize ? worst : sum;
+    return info().id == BuiltinMetric::kMessageByteSize ? worst : sum;
   }
 
   void Early(const std::vector<Event>& events) {
     const Event& now = events.back();
-    if (now.late || !MayBeEarly() || info_.id == BuiltinMetric::kDisconnectDuration) return;
-    if (info_.id == BuiltinMetric::kSourceIpAddress) {
-      if (Wrong(now.ips)) Point(now.ms, true);
+    if (now.late || !MayBeEarly() || info().id == BuiltinMetric::kDisconnectDuration) return;
+    if (info().id == BuiltinMetric::kSourceIpAddress) {
+      if (Wrong(PartOf(now).ips)) Point(now.ms, true);
       return;
     }
-    bool size = info_.id == BuiltinMetric::kMessageByteSize;
+    bool size = info().id == BuiltinMetric::kMessageByteSize;
     std::int64_t end = now.ms / kBucket * kBucket + kBucket;
     auto value = Value(events, end - Window(), end);
-    bool counted = size ? now.deltas.messages_sent > 0 : Counter(now.deltas) > 0;
+    const CounterDeltas& d = PartOf(now).deltas;
+    bool counted = size ? d.messages_sent > 0 : Counter(d) > 0;
     if (counted && (Upper() || size) && value && !Holds(static_cast<double>(*value))) Point(now.ms, true);
   }
 
   void BucketEnd(const std::vector<Event>& events, std::int64_t end) {
     if (std::none_of(events.begin(), events.end(), [](const Event& e) { return e.kind != Event::kWatermark; })) return;
-    if (info_.id == BuiltinMetric::kDisconnectDuration) return Offline(events, end);
-    if (info_.id == BuiltinMetric::kSourceIpAddress) {
+    if (info().id == BuiltinMetric::kDisconnectDuration) return Offline(events, end);
+    if (info().id == BuiltinMetric::kSourceIpAddress) {
       std::vector<model::IpAddress> all;
-      for (const Event* event : In(events, end - kBucket, end)) all.insert(all.end(), event->ips.begin(), event->ips.end());
+      for (const Event* event : In(events, end - kBucket, end)) all.insert(all.end(), PartOf(*event).ips.begin(), PartOf(*event).ips.end());
       if (!all.empty()) List(end, all);
       return;
     }
@@ -240,7 +294,7 @@ class Reference {
   }
 
   model::Behavior behavior_;
-  const model::MetricInfo& info_;
+  const model::MetricInfo* builtin_;                // null: a custom metric
   std::vector<bool> history_;
   bool alarm_ = false;
 };
@@ -256,15 +310,45 @@ class Dice {
   std::mt19937 random_;
 };
 
+void RandomCustom(Dice& dice, model::Behavior& behavior) {
+  using enum ComparisonOperator;
+  auto type = kCustomTypes[dice.Pick(4)];
+  behavior.metric = std::string(model::CustomMetricTypeName(type));
+  model::BehaviorCriteria& criteria = *behavior.criteria;
+  criteria.comparison_operator = dice.Of({kInSet, kNotInSet});
+  switch (type) {
+    case model::CustomMetricType::kNumber:
+      criteria.comparison_operator = dice.Of({kLessThan, kLessThanEquals, kGreaterThan, kGreaterThanEquals});
+      if (dice.Pick(3) == 0) criteria.value = model::Count{dice.Pick(4)};
+      else criteria.value = model::Number{static_cast<double>(dice.Pick(9)) / 2 - 2};
+      break;
+    case model::CustomMetricType::kNumberList: criteria.value = model::Numbers{-1.5, static_cast<double>(dice.Pick(3)), 2}; break;
+    case model::CustomMetricType::kStringList: criteria.value = model::Strings{"s" + std::to_string(dice.Pick(3)), ""}; break;
+    case model::CustomMetricType::kIpAddressList:
+      criteria.comparison_operator = dice.Of({kInCidrSet, kNotInCidrSet});
+      criteria.value = model::Cidrs{*model::IpPrefix::Parse("10.0.0.0/" + std::to_string(29 + dice.Pick(4))),
+                                    *model::IpPrefix::Parse("2001:db8::/64")};
+  }
+}
+
 model::Behavior RandomBehavior(Dice& dice, int number) {
   const model::MetricInfo& info = model::BuiltinMetrics()[dice.Pick(model::kBuiltinMetricCount - 1)];
   model::Behavior behavior;
   behavior.name = model::BehaviorName("b" + std::to_string(number));
   behavior.metric = std::string(info.name);
+  if (info.dimension && dice.Pick(2) == 0) {
+    auto op = dice.Of({model::DimensionOperator::kIn, model::DimensionOperator::kNotIn});
+    behavior.dimension = model::MetricDimension{model::DimensionName("d"), op};
+  }
   auto& criteria = behavior.criteria.emplace();
   criteria.duration_seconds = dice.Of({300, 600, 900, 1800, 3600});
   criteria.consecutive_datapoints_to_alarm = dice.Of({1, 1, 2, 3});
   criteria.consecutive_datapoints_to_clear = dice.Of({1, 1, 2, 3});
+  if (dice.Pick(4) == 0) {
+    behavior.dimension.reset();
+    RandomCustom(dice, behavior);
+    return behavior;
+  }
   using enum ComparisonOperator;
   if (info.kind == model::ValueKind::kPorts) {
     criteria.comparison_operator = dice.Of({kInPortSet, kNotInPortSet});
@@ -280,6 +364,47 @@ model::Behavior RandomBehavior(Dice& dice, int number) {
     criteria.value = model::Count{dice.Pick(static_cast<std::uint32_t>(scale)) * (dice.Pick(3) == 0 ? 4 : 1)};
   }
   return behavior;
+}
+
+void AddCustoms(Dice& dice, Event& event) {
+  for (auto type : kCustomTypes) {
+    if (dice.Pick(3) == 0) continue;
+    std::string name(model::CustomMetricTypeName(type));
+    event.report.custom.Begin(name, type);
+    model::MetricValue& value = event.customs[name];
+    std::uint32_t elements = dice.Pick(3);
+    switch (type) {
+      case model::CustomMetricType::kNumber: {
+        double number = static_cast<double>(dice.Pick(9)) / 2 - 2;
+        event.report.custom.AddNumber(number);
+        value = model::Number{number};
+        break;
+      }
+      case model::CustomMetricType::kNumberList: {
+        model::Numbers numbers;
+        for (; elements > 0; --elements) numbers.push_back(dice.Of({-1.5, 0.0, 1.0, 2.0}));
+        for (double number : numbers) event.report.custom.AddNumber(number);
+        value = numbers;
+        break;
+      }
+      case model::CustomMetricType::kStringList: {
+        model::Strings strings;
+        for (; elements > 0; --elements) strings.push_back(dice.Pick(4) == 0 ? "" : "s" + std::to_string(dice.Pick(3)));
+        for (const std::string& text : strings) event.report.custom.AddString(text);
+        value = strings;
+        break;
+      }
+      case model::CustomMetricType::kIpAddressList: {
+        model::Cidrs cidrs;
+        for (; elements > 0; --elements) {
+          bool v6 = dice.Pick(4) == 0;
+          cidrs.push_back(*model::IpPrefix::Parse((v6 ? "2001:db8::" : "10.0.0.") + std::to_string(dice.Pick(10))));
+        }
+        for (const model::IpPrefix& prefix : cidrs) event.report.custom.AddAddress(prefix);
+        value = cidrs;
+      }
+    }
+  }
 }
 
 Event RandomEvent(Dice& dice, std::int64_t ms) {
@@ -301,13 +426,24 @@ Event RandomEvent(Dice& dice, std::int64_t ms) {
     for (std::uint32_t n = dice.Pick(3); n > 0 && event.report.connections.listed; --n) {
       event.report.connections.remotes.push_back({*model::IpAddress::Parse("10.0.0." + std::to_string(dice.Pick(10))), 1});
     }
+    AddCustoms(dice, event);
   } else if (kind < 8) {
     event.kind = Event::kCounts;
     event.connected = dice.Pick(2) == 0;
     event.late = dice.Pick(12) == 0;
     if (event.late) event.ms -= 2 * kBucket;
-    event.deltas = {dice.Pick(6), 0, 6 + dice.Pick(8), dice.Pick(6), dice.Pick(4), dice.Pick(3), dice.Pick(3), dice.Pick(2)};
-    if (dice.Pick(3) == 0) event.ips.push_back(*model::IpAddress::Parse("10.0.0." + std::to_string(dice.Pick(10))));
+    for (Part* part : {&event.in, &event.not_in}) {
+      part->deltas = {dice.Pick(4), 0, 6 + dice.Pick(8), dice.Pick(6), dice.Pick(3), dice.Pick(2), 0, 0};
+      if (dice.Pick(4) == 0) part->ips.push_back(*model::IpAddress::Parse("10.0.0." + std::to_string(dice.Pick(10))));
+    }
+    // The two parts, and what no topic is known of.
+    const CounterDeltas &a = event.in.deltas, &b = event.not_in.deltas;
+    event.all.deltas = {a.messages_sent + b.messages_sent, 0, std::max(a.max_message_bytes, b.max_message_bytes),
+                        std::min(a.min_message_bytes, b.min_message_bytes), a.messages_received + b.messages_received,
+                        a.authorization_failures + b.authorization_failures + dice.Pick(2), dice.Pick(3), dice.Pick(2)};
+    event.all.ips = event.in.ips;
+    event.all.ips.insert(event.all.ips.end(), event.not_in.ips.begin(), event.not_in.ips.end());
+    if (dice.Pick(4) == 0) event.all.ips.push_back(*model::IpAddress::Parse("10.0.0." + std::to_string(dice.Pick(10))));
   } else {
     event.kind = Event::kConnection;
     event.open = dice.Pick(3);
@@ -321,13 +457,32 @@ void Give(Engine& engine, const Event& event) {
   switch (event.kind) {
     case Event::kReport: return engine.OnReport({thing, time, &event.report, event.late, false, false});
     case Event::kCounts: {
-      CountsEvent counts{thing, FromMillis(event.ms / kBucket * kBucket), time, event.connected, event.deltas};
-      counts.deltas.source_ips = event.ips;
+      CountsEvent counts{thing, FromMillis(event.ms / kBucket * kBucket), time, event.connected, event.all.deltas};
+      counts.deltas.source_ips = event.all.ips;
+      DimensionDeltas parts[] = {{"d", model::DimensionOperator::kIn, event.in.deltas},
+                                 {"d", model::DimensionOperator::kNotIn, event.not_in.deltas}};
+      parts[0].deltas.source_ips = event.in.ips;
+      parts[1].deltas.source_ips = event.not_in.ips;
+      counts.dimensions = parts;
       return engine.OnCounts(counts);
     }
     case Event::kConnection: return engine.OnConnection({thing, time, event.open});
     case Event::kWatermark: return engine.OnWatermark(time);
+    case Event::kChange:
+    case Event::kRestart: return;                   // by Compare
   }
+}
+
+/// Other criteria for one behavior, over the same windows.
+Event RandomChange(Dice& dice, const model::SecurityProfile& profile, std::int64_t ms) {
+  Event event;
+  event.kind = Event::kChange;
+  event.ms = ms;
+  event.behavior = dice.Pick(static_cast<std::uint32_t>(profile.behaviors.size()));
+  event.criteria = *profile.behaviors[event.behavior].criteria;
+  event.criteria.consecutive_datapoints_to_alarm = event.criteria.consecutive_datapoints_to_alarm == 2 ? 1 : 2;
+  if (auto* count = std::get_if<model::Count>(&event.criteria.value)) count->value += dice.Pick(3);
+  return event;
 }
 
 /// Returns the number of transitions.
@@ -338,7 +493,11 @@ std::size_t Compare(std::uint32_t seed) {
   options.sha256 = MixDigest;
   options.slab_count = 2;
   RecordingSink sink;
-  Engine engine(options, sink);
+  auto engine = std::make_unique<Engine>(options, sink);
+  for (auto type : kCustomTypes) {
+    auto number = static_cast<model::MetricId>(model::kFirstCustomMetric + static_cast<int>(type));
+    engine->SetCustomMetric({model::CustomMetricName(model::CustomMetricTypeName(type)), number, type}, FromMillis(kStart));
+  }
   ProfileConfig profile;
   profile.profile.name = model::SecurityProfileName("P");
   std::vector<Reference> references;
@@ -347,16 +506,30 @@ std::size_t Compare(std::uint32_t seed) {
     references.emplace_back(profile.profile.behaviors.back());
   }
   profile.targets = {{model::ProfileTarget::Kind::kAllThings, {}}};
-  engine.SetProfile(profile, FromMillis(kStart));
+  profile.definition_versions.assign(profile.profile.behaviors.size(), 1);
+  engine->SetProfile(profile, FromMillis(kStart));
 
   std::vector<Event> events;
   std::int64_t next_bucket = kStart + kBucket;
   auto give = [&](Event event) {
+    if (event.kind == Event::kRestart) {
+      engine = Restart(*engine, options, sink);
+      return;
+    }
+    if (event.kind == Event::kChange) {
+      model::SecurityProfile before = profile.profile;
+      ++profile.profile.version;
+      profile.profile.behaviors[event.behavior].criteria = event.criteria;
+      profile.definition_versions = NextDefinitionVersions(before, profile.definition_versions, profile.profile);
+      engine->SetProfile(profile, FromMillis(event.ms));
+      references[event.behavior].Change(event.criteria, event.ms);
+      return;
+    }
     events.push_back(std::move(event));
-    Give(engine, events.back());
+    Give(*engine, events.back());
     for (Reference& reference : references) reference.After(events);
   };
-  engine.OnWatermark(FromMillis(kStart));
+  engine->OnWatermark(FromMillis(kStart));
   std::int64_t ms = kStart + 1000;
   for (int i = 0; i < 150; ++i) {
     ms += 1000 * dice.Of({1, 20, 60, 150, 290, 301, 900});
@@ -367,14 +540,24 @@ std::size_t Compare(std::uint32_t seed) {
       give(std::move(watermark));
     }
     give(RandomEvent(dice, ms));
+    if (dice.Pick(40) == 0) give(RandomChange(dice, profile.profile, ms));
+    if (dice.Pick(60) == 0) {
+      Event restart;
+      restart.kind = Event::kRestart;
+      give(std::move(restart));
+      if (!engine) ADD_FAILURE() << "seed " << seed << " does not restart";
+      if (!engine) return 0;
+    }
   }
   std::size_t transitions = 0;
   for (std::size_t b = 0; b < references.size(); ++b) {
     std::vector<std::string> got;
     for (const Decision& d : sink.decisions) {
       if (d.event.behavior.name.value() != "b" + std::to_string(b)) continue;
-      got.push_back((d.event.type == model::ViolationEventType::kInAlarm ? "in-alarm@" : "cleared@") +
-                    std::to_string(ToMillis(d.event.time)));
+      const char* what = d.event.type == model::ViolationEventType::kInAlarm        ? "in-alarm@"
+                         : d.event.type == model::ViolationEventType::kAlarmCleared ? "cleared@"
+                                                                                    : "invalidated@";
+      got.push_back(what + std::to_string(ToMillis(d.event.time)));
     }
     transitions += got.size();
     EXPECT_EQ(got, references[b].transitions) << "seed " << seed << " behavior " << b << " "
