@@ -30,6 +30,15 @@ std::string After(std::string_view prefix) {
   return end;
 }
 
+std::string AgingKey(Timestamp created, std::string_view subscription_key) {
+  std::string key(8, '\0');  // big-endian: in the order of time
+  auto millis = static_cast<std::uint64_t>(ToMillis(created));
+  for (int i = 0; i < 8; ++i) key[i] = static_cast<char>(millis >> (56 - 8 * i));
+  return key.append(subscription_key);
+}
+
+std::string_view SubscriptionKeyOf(std::string_view aging_key) { return aging_key.substr(8); }
+
 std::string Encode(const Topic& t) {
   return Dump({{"attributes", t.attributes}, {"tags", t.tags}, {"created", ToMillis(t.created)}});
 }

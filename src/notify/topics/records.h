@@ -13,6 +13,7 @@ inline constexpr store::Table kTopics{"sns_topics", true};                // key
 inline constexpr store::Table kSubscriptions{"sns_subscriptions", true};  // key: topic, NUL, id (16 bytes)
 inline constexpr store::Table kEndpoints{"sns_endpoints"};                // key: topic, NUL, protocol, NUL, endpoint; id
 inline constexpr store::Table kEnded{"sns_ended_subscriptions"};          // as kSubscriptions; can be restored by a token
+inline constexpr store::Table kAging{"sns_aging_subscriptions"};          // key: created (8), key of the two above: what may expire
 inline constexpr store::Table kCounts{"sns_topic_counts"};                // key: name; "confirmed pending deleted"
 inline constexpr store::Table kConfirmations{"sns_confirmation_mails"};   // key: who, NUL, random; value: when
 
@@ -23,6 +24,11 @@ std::string SubscriptionKey(const Subscription& s);
 std::string EndpointKey(const Subscription& s);
 /// The first key after all that begin with `prefix` (which ends in a byte below 0xff).
 std::string After(std::string_view prefix);
+
+/// A row of kAging: for each subscription that begins to wait, pending or ended. It is looked at once, in its time, and
+/// stays until then whatever becomes of the subscription.
+std::string AgingKey(Timestamp created, std::string_view subscription_key);
+std::string_view SubscriptionKeyOf(std::string_view aging_key);
 
 std::string Encode(const Topic& topic);
 std::string Encode(const Subscription& subscription);

@@ -151,6 +151,7 @@ Result<Subscription> TopicService::Prepare(store::Transaction& tx, std::string_v
   }
   std::string token = NewToken(s);
   FW_TRY(tx.Put(kSubscriptions, SubscriptionKey(s), Encode(s)));
+  FW_TRY(tx.Put(kAging, AgingKey(s.created, SubscriptionKey(s)), ""));
   FW_TRY(tx.Put(kEndpoints, EndpointKey(s), s.id.Bytes()));
   Delivery ask = Confirmation(s, token, topic);
   FW_TRY(outbox_.Add(tx, ask.message_id, {ask}));

@@ -12,6 +12,7 @@ namespace {
 
 // A notice must not become a flood of its own.
 constexpr std::size_t kMaxNotices = 100;
+constexpr std::size_t kExpiredAtOnce = 200;  // others' writes come in between
 
 struct SubscriptionName {
   std::string topic;
@@ -94,6 +95,7 @@ Status TopicService::End(store::Transaction& tx, Subscription s, bool is_signed)
   FW_TRY(tx.Erase(kSubscriptions, SubscriptionKey(s)));
   std::string token = NewToken(s);
   FW_TRY(tx.Put(kEnded, SubscriptionKey(s), Encode(s)));
+  FW_TRY(tx.Put(kAging, AgingKey(s.created, SubscriptionKey(s)), ""));
   Delivery told = Ended(s, token, topic);
   if (told.IsHttp() || !is_signed) FW_TRY(outbox_.Add(tx, told.message_id, {told}));
   return is_signed ? Status() : NotifyOthers(tx, s, topic);
@@ -185,30 +187,69 @@ Result<Page<Subscription>> TopicService::ListSubscriptions(std::string_view topi
   });
 }
 
+namespace {
+
+constexpr std::string_view kOrdered = "\xff";  // behind all times
+
+// What an older release wrote has no row of kAging: it gets one, once.
+Status OrderByAge(store::Transaction& tx) {
+  FW_ASSIGN(auto done, tx.Get(kAging, kOrdered));
+  if (done) return {};
+  std::vector<std::string> rows;
+  for (const store::Table& table : {kSubscriptions, kEnded}) {
+    FW_TRY(tx.Scan(table, "", "", [&](std::string_view key, std::string_view value) {
+      auto s = DecodeSubscription(value);
+      if (s.ok() && (table.name == kEnded.name || !s->confirmed)) rows.push_back(AgingKey(s->created, key));
+      return true;
+    }));
+  }
+  for (const std::string& row : rows) FW_TRY(tx.Put(kAging, row, ""));
+  return tx.Put(kAging, kOrdered, "");
+}
+
+Status Expire(store::Transaction& tx, std::string_view key, Timestamp horizon) {
+  auto aged = [&](const std::optional<std::string>& stored) -> std::optional<Subscription> {
+    if (!stored) return std::nullopt;
+    auto s = DecodeSubscription(*stored);
+    if (!s.ok() || s->created >= horizon) return std::nullopt;
+    return std::move(*s);
+  };
+  FW_ASSIGN(auto ended, tx.Get(kEnded, key));
+  if (aged(ended)) FW_TRY(tx.Erase(kEnded, key));
+  FW_ASSIGN(auto stored, tx.Get(kSubscriptions, key));
+  auto s = aged(stored);
+  if (!s || s->confirmed) return {};
+  FW_ASSIGN(TopicCounts counts, LoadCounts(tx, s->topic));
+  --counts.pending;
+  FW_TRY(StoreCounts(tx, s->topic, counts));
+  FW_TRY(tx.Erase(kEndpoints, EndpointKey(*s)));
+  return tx.Erase(kSubscriptions, key);
+}
+
+/// True when there may be more.
+Result<bool> ExpireSome(store::Transaction& tx, Timestamp horizon) {
+  FW_TRY(OrderByAge(tx));
+  std::vector<std::string> due;
+  FW_TRY(tx.Scan(kAging, "", AgingKey(horizon, ""), [&](std::string_view row, std::string_view) {
+    due.emplace_back(row);
+    return due.size() < kExpiredAtOnce;
+  }));
+  for (const std::string& row : due) {
+    FW_TRY(Expire(tx, SubscriptionKeyOf(row), horizon));
+    FW_TRY(tx.Erase(kAging, row));
+  }
+  return due.size() == kExpiredAtOnce;
+}
+
+}  // namespace
+
 Status TopicService::ExpirePending() {
-  return store_.Write([&](store::Transaction& tx) -> Status {
-    Timestamp horizon = clock_.Now() - kPendingLife;
-    auto expired = [&](const store::Table& table, auto&& is_old) -> Result<std::vector<Subscription>> {
-      std::vector<Subscription> old;
-      FW_TRY(tx.Scan(table, "", "", [&](std::string_view, std::string_view value) {
-        auto s = DecodeSubscription(value);
-        if (s.ok() && s->created < horizon && is_old(*s)) old.push_back(std::move(*s));
-        return true;
-      }));
-      return old;
-    };
-    FW_ASSIGN(auto pending, expired(kSubscriptions, [](const Subscription& s) { return !s.confirmed; }));
-    for (const auto& s : pending) {
-      FW_ASSIGN(TopicCounts counts, LoadCounts(tx, s.topic));
-      --counts.pending;
-      FW_TRY(StoreCounts(tx, s.topic, counts));
-      FW_TRY(tx.Erase(kEndpoints, EndpointKey(s)));
-      FW_TRY(tx.Erase(kSubscriptions, SubscriptionKey(s)));
-    }
-    FW_ASSIGN(auto ended, expired(kEnded, [](const Subscription&) { return true; }));
-    for (const auto& s : ended) FW_TRY(tx.Erase(kEnded, SubscriptionKey(s)));
-    return {};
-  });
+  for (bool more = true; more;) {
+    FW_ASSIGN(more, store::WriteFor<bool>(store_, "system", [&](store::Transaction& tx) {
+                return ExpireSome(tx, clock_.Now() - kPendingLife);
+              }));
+  }
+  return {};
 }
 
 }  // namespace fleetward::notify

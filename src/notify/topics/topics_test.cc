@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fleetward/store/memory_store.h"
+#include "testing/counting_store.h"
 
 namespace fleetward::notify {
 namespace {
@@ -222,6 +223,71 @@ TEST_F(TopicsTest, CountsFollowEveryChange) {
   EXPECT_EQ(topics_.ViewTopic(arn_)->pending, 1);
   clock_.Advance(std::chrono::hours(80));
   ASSERT_TRUE(topics_.ExpirePending().ok());
+  EXPECT_EQ(topics_.ViewTopic(arn_)->pending, 0);
+  EXPECT_EQ(topics_.ViewTopic(arn_)->confirmed, 1);
+}
+
+TEST_F(TopicsTest, ExpiryCostsWhatItRemoves) {
+  CountingStore counting(*store_);
+  TopicService topics{counting, outbox_, clock_, Settings()};
+  auto subscribe = [&](int from, int until) {
+    for (int i = from; i < until; ++i) {
+      std::string who = std::to_string(i);
+      ASSERT_TRUE(topics.Subscribe("k" + who, arn_, "email", "a" + who + "@b", {}).ok());
+    }
+  };
+  for (int i = 0; i < 50; ++i) Confirmed("email", "stays" + std::to_string(i) + "@b");
+  subscribe(0, 300);
+  clock_.Advance(std::chrono::hours(71));
+  subscribe(0, 1);  // asked again: its three days begin anew
+  subscribe(300, 307);
+  counting.seen = counting.most_written = 0;
+  ASSERT_TRUE(topics.ExpirePending().ok());
+  EXPECT_LE(counting.most_written, 500U) << "what an older release would have left, once";
+  counting.seen = counting.most_written = 0;
+  ASSERT_TRUE(topics.ExpirePending().ok());
+  EXPECT_EQ(counting.seen, 0U) << "nothing is due";
+  EXPECT_EQ(counting.most_written, 0U);
+  clock_.Advance(std::chrono::hours(2));
+  ASSERT_TRUE(topics.ExpirePending().ok());
+  EXPECT_EQ(counting.seen, 350U) << "a row each of those that began to wait, and of no others";
+  EXPECT_LE(counting.most_written, 800U) << "in several transactions";
+  EXPECT_EQ(topics.ViewTopic(arn_)->pending, 8);
+  EXPECT_EQ(topics.ViewTopic(arn_)->confirmed, 50);
+  EXPECT_EQ(topics.ListSubscriptions(arn_, "", 1000)->items.size(), 58U);
+  clock_.Advance(std::chrono::hours(71));
+  ASSERT_TRUE(topics.ExpirePending().ok());
+  EXPECT_EQ(topics.ViewTopic(arn_)->pending, 0);
+}
+
+TEST_F(TopicsTest, WhatAnOlderReleaseLeftVanishesInItsTime) {
+  Confirmed("email", "stays@b");
+  std::string ended = Confirmed("email", "ended@b");
+  clock_.Advance(Millis(1));
+  ASSERT_TRUE(topics_.Unsubscribe("k", ended, {.is_signed = true, .token = {}}).ok());
+  topics_.Subscribe("k", arn_, "email", "pending@b", {}).value();
+  auto rows = [&](const char* table) {
+    std::vector<std::string> keys;
+    EXPECT_TRUE(store_->Read([&](const store::Reader& reader) {
+      return reader.Scan({table}, "", "", [&](std::string_view key, std::string_view) {
+        keys.emplace_back(key);
+        return true;
+      });
+    }).ok());
+    return keys;
+  };
+  const auto aging = rows("sns_aging_subscriptions");
+  EXPECT_EQ(aging.size(), 4U);
+  ASSERT_TRUE(store_->Write([&](store::Transaction& tx) -> Status {
+    for (const auto& key : aging) FW_TRY(tx.Erase({"sns_aging_subscriptions"}, key));
+    return {};
+  }).ok());
+  ASSERT_TRUE(topics_.ExpirePending().ok());
+  EXPECT_EQ(rows("sns_ended_subscriptions").size(), 1U);
+  EXPECT_EQ(topics_.ViewTopic(arn_)->pending, 1);
+  clock_.Advance(std::chrono::hours(73));
+  ASSERT_TRUE(topics_.ExpirePending().ok());
+  EXPECT_TRUE(rows("sns_ended_subscriptions").empty());
   EXPECT_EQ(topics_.ViewTopic(arn_)->pending, 0);
   EXPECT_EQ(topics_.ViewTopic(arn_)->confirmed, 1);
 }

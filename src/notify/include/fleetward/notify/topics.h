@@ -136,7 +136,8 @@ class TopicService {
   /// Many messages in one durable step. Messages to topics that do not exist are left out; `missing` counts them.
   Status PublishAll(std::span<const Publication> publications, std::size_t& missing);
 
-  /// Removes pending and ended subscriptions older than three days.
+  /// Removes pending and ended subscriptions older than three days. Costs what it removes, in transactions of a few
+  /// hundred rows; once, what an older release left is put in order.
   Status ExpirePending();
 
  private:
