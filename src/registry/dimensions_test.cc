@@ -36,6 +36,7 @@ TEST_F(DimensionsTest, CreateUpdateDescribe) {
 
 TEST_F(DimensionsTest, DeletedOnlyWhenUnused) {
   Make("a").value();
+  Make("b").value();
   model::Behavior behavior;
   behavior.name = model::BehaviorName("b");
   behavior.metric = "aws:num-messages-sent";

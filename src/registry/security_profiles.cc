@@ -195,7 +195,9 @@ Result<Page<Name>> SecurityProfiles::List(const SecurityProfileFilter& filter, c
   if (!filter.dimension.empty() && !filter.metric.empty()) {
     return Error(Code::kInvalidArgument, "dimensionName and metricName cannot be given together");
   }
-  return store::ReadFor<Page<Name>>(context_.store, [&](ConstReader reader) {
+  return store::ReadFor<Page<Name>>(context_.store, [&](ConstReader reader) -> Result<Page<Name>> {
+    if (!filter.dimension.empty()) FW_TRY(GetDimension(reader, filter.dimension));
+    if (!filter.metric.empty() && !model::FindBuiltinMetric(filter.metric)) FW_TRY(GetCustomMetric(reader, filter.metric));
     return PageOf<Name>(reader, kSecurityProfiles, "", "", page,
                         [&](std::string_view key, std::string_view record) -> Result<std::optional<Name>> {
                           if (!filter.dimension.empty() || !filter.metric.empty()) {

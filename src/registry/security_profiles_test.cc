@@ -263,6 +263,8 @@ TEST_F(SecurityProfilesTest, ListFilters) {
   EXPECT_EQ(profiles().List({"", "aws:all-bytes-out"}, {})->items.size(), 2u);
   EXPECT_EQ(profiles().List({}, {})->items.size(), 3u);
   EXPECT_CODE(profiles().List({"d", "m"}, {}), Code::kInvalidArgument);
+  EXPECT_CODE(profiles().List({"none", ""}, {}), Code::kNotFound);
+  EXPECT_CODE(profiles().List({"", "none"}, {}), Code::kNotFound);
 }
 
 }  // namespace

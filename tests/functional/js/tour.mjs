@@ -12,6 +12,9 @@ const client = new Client({
 });
 const variables = { ...tour.variables };
 
+// Points in time are seconds in the tour, and dates for the SDK.
+const moment = (key, value) => (["startTime", "endTime"].includes(key) ? new Date(value * 1000) : value);
+
 function fill(value) {
   if (typeof value === "string") return value.replace(/<<(\w+)>>/g, (_, name) => {
     if (!(name in variables)) throw new Error(`no variable ${name}`);
@@ -19,7 +22,7 @@ function fill(value) {
   });
   if (Array.isArray(value)) return value.map(fill);
   if (value !== null && typeof value === "object") {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [fill(key), fill(item)]));
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [fill(key), moment(key, fill(item))]));
   }
   return value;
 }

@@ -6,7 +6,7 @@ import pathlib
 import botocore
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-FAMILIES = {"iot": ("things", "groups", "certificates", "policies", "index", "account"), "sns": ("sns",)}
+FAMILIES = {"iot": ("things", "groups", "certificates", "policies", "index", "account", "detect"), "sns": ("sns",)}
 MODELS = {"iot": "2015-05-28", "sns": "2010-03-31"}
 
 # Rates, roles (tests of their own), and the server's own faults.
@@ -37,6 +37,8 @@ IOT_CANNOT = {
     "GetRegistrationCode": {"InvalidRequestException": "it has no parameters"},
     "RegisterCACertificate": {"ResourceNotFoundException": "it names nothing that must be there"},
     "GetLoggingOptions": {"InvalidRequestException": "it has no parameters"},
+    "AttachSecurityProfile": {"VersionConflictException": "it takes no version"},
+    "ListActiveViolations": {"ResourceNotFoundException": "a filter that nothing fits is an empty list"},
     "ListBillingGroups": {"ResourceNotFoundException": "it names no resource"},
     "RegisterCertificateWithoutCA": {"CertificateStateException": "a status that cannot be set is an invalid request"},
 }
