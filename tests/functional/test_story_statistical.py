@@ -14,15 +14,23 @@ TARGET = "arn:aws:iot:us-east-1:123456789012:all/things"
 WINDOW = 10
 RETAINED = ["aws:all-packets-out", "aws:all-packets-in", "aws:all-bytes-out", "aws:all-bytes-in",
             "aws:num-established-tcp-connections", "aws:destination-ip-addresses"]
+# As the tutorial prints it: 300 s.
 RULE = {
     "securityProfileName": "PacketProfile",
     "securityProfileDescription": "Packets out beyond what the fleet sends",
     "behaviors": [{
         "name": "PacketExfiltration", "metric": "aws:all-packets-out",
-        "criteria": {"comparisonOperator": "greater-than", "durationSeconds": WINDOW, "consecutiveDatapointsToAlarm": 1,
+        "criteria": {"comparisonOperator": "greater-than", "durationSeconds": 300, "consecutiveDatapointsToAlarm": 1,
                      "consecutiveDatapointsToClear": 1, "statisticalThreshold": {"statistic": "p99.99"}}}],
     "additionalMetricsToRetain": RETAINED,
 }
+
+
+def over(seconds, **criteria):
+    """The rule's behavior over windows that a test can wait for."""
+    behavior = json.loads(json.dumps(RULE["behaviors"][0]))
+    behavior["criteria"].update(criteria, durationSeconds=seconds)
+    return behavior
 
 
 class Fleet:
@@ -84,8 +92,7 @@ def test_one_of_fifty_exfiltrates(make):
     assert "PacketProfile/PacketExfiltration" in status and "digest" in status
 
     # As meant.
-    meant = json.loads(json.dumps(RULE["behaviors"]))
-    meant[0]["criteria"]["comparisonOperator"] = "less-than-equals"
+    meant = [over(WINDOW, comparisonOperator="less-than-equals")]
     assert fw.iot.validate_security_profile_behaviors(behaviors=meant)["validationErrors"] == []
     fw.iot.update_security_profile(securityProfileName="PacketProfile", behaviors=meant)
     assert "digest" not in fw.run("status", "--data", fw.data).stdout
@@ -108,9 +115,15 @@ def test_one_of_fifty_exfiltrates(make):
     assert [(e["thingName"], e["violationEventType"]) for e in events] == [("rogue", "alarm-cleared"), ("rogue", "in-alarm")]
     assert events[1]["metricValue"] == {"count": 90000}
 
-    def values(metric, key):
-        datums = fw.iot.list_metric_values(thingName="rogue", metricName=metric, startTime=began, endTime=now)
+    def values(metric, key, start=began, end=now):
+        datums = fw.iot.list_metric_values(thingName="rogue", metricName=metric, startTime=start, endTime=end)
         return [d["value"][key] for d in datums["metricDatumList"]]
+    # Around the moment of the alarm: the report before it, and its own.
+    moment = events[1]["violationEventTime"].timestamp()
+    around = moment - 1.5 * WINDOW, moment + WINDOW / 2
+    assert values("aws:all-packets-out", "count", *around) == [100, 90000]
+    assert [[c.split("/")[0] for c in v] for v in values("aws:destination-ip-addresses", "cidrs", *around)] == [
+        ["192.0.2.1"], ["203.0.113.9"]]
     assert sorted(values("aws:all-packets-out", "count")) == [100] * 5 + [90000] * 3
     assert ["203.0.113.9"] in [[c.split("/")[0] for c in value] for value in values("aws:destination-ip-addresses", "cidrs")]
     for metric in RETAINED:
@@ -124,7 +137,7 @@ def test_alerts_of_a_rule_that_most_things_violate_are_one_digest(make, mail):
     fw.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.org")
     link = next(link for link in mails.links(mail.wait(1)[0]) if "ConfirmSubscription" in link)
     urllib.request.urlopen(link, context=ssl.create_default_context(cafile=fw.ca), timeout=10).close()
-    fw.iot.create_security_profile(**RULE, alertTargets={
+    fw.iot.create_security_profile(**{**RULE, "behaviors": [over(WINDOW)]}, alertTargets={
         "SNS": {"alertTargetArn": topic, "roleArn": "arn:aws:iam::123456789012:role/alerts"}})
     fw.iot.attach_security_profile(securityProfileName="PacketProfile", securityProfileTargetArn=TARGET)
     certificate = gateway(fw)
