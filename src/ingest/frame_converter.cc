@@ -56,6 +56,9 @@ FrameConverter::FrameConverter(const registry::Directory& directory, AnswerSink&
                                            "Reports that the broker's buffer could not keep.")),
       dropped_counters_(counters.AddCounter("fleetward_edge_dropped_counters_total",
                                             "Counter records that the broker's buffer could not keep.")),
+      discarded_(counters.AddCounter("fleetward_messages_discarded_total",
+                                     "Messages that the broker threw away: over a connection's rate, a certificate's "
+                                     "retained topics, or what a client does not read.")),
       ignored_names_(counters.AddCounter("fleetward_names_ignored_total",
                                          "Events of unregistered names beyond the bound.")) {
   for (std::size_t i = 0; i < refusals_.size(); ++i) {
@@ -172,6 +175,7 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
   for (;;) {
     FW_ASSIGN(auto counter, report::NextCounter(frame));
     if (!counter) return {};
+    if (counter->dimension == 0) discarded_.Add(counter->messages_discarded);
     if (counter->client_id.empty()) continue;
     registry::ResolvedThing thing = Resolve(counter->client_id, counter->fingerprint);
     if (thing.entity.IsZero()) continue;

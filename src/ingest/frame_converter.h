@@ -77,6 +77,7 @@ class FrameConverter {
   Counter& malformed_;
   Counter& dropped_reports_;
   Counter& dropped_counters_;
+  Counter& discarded_;
   Counter& ignored_names_;
   std::array<Counter*, static_cast<std::size_t>(report::kLastRefusalReason) + 1> refusals_{};
 };
