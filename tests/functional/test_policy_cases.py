@@ -4,6 +4,7 @@ import os
 import uuid
 
 import pytest
+from cryptography import x509
 
 from support.device import Device, Refused
 from support.edge import ROOT
@@ -146,6 +147,66 @@ def test_case(world, case):
     finally:
         for policy, target in world.attachments(case):
             world.fw.iot.detach_policy(policyName=policy, target=target)
+
+
+# openssl's short name, the policy language's name
+NAMES = {"CN": "CommonName", "O": "Organization", "OU": "OrganizationalUnit", "C": "Country", "ST": "State",
+         "serialNumber": "SerialNumber", "title": "Title", "SN": "Surname", "GN": "GivenName", "initials": "Initials",
+         "pseudonym": "Pseudonym", "generationQualifier": "GenerationQualifier",
+         "dnQualifier": "DistinguishedNameQualifier"}
+ALTERNATIVE = {"email": ("RFC822Name", "{}@example.org"), "DNS": ("DNSName", "{}.local"), "URI": ("UniformResourceIdentifier", "urn:{}"),
+               "IP": ("IPAddress", None), "dirName": ("DirectoryName", "CN={}-dir")}
+
+
+def test_every_variable_of_a_certificate(world):
+    """A certificate with a value for each variable, of its own and of its issuer's: each is substituted at the broker and in
+    TestAuthorization, and nothing else passes."""
+    fw = world.fw
+
+    def distinguished(who):
+        return "".join(f"/{short}={'DE' if short == 'C' else f'{who}-{short}'}" for short in NAMES)
+
+    def alternative(who, address):
+        values = {kind: address if value is None else value.format(who) for kind, (_, value) in ALTERNATIVE.items()}
+        lines = [f"{kind}.1={f'{who}_dir' if kind == 'dirName' else value}" for kind, value in values.items()]
+        return values, "\n".join(lines) + f"\n[{who}_dir]\nCN={who}-dir\n"
+    own, own_lines = alternative("subject", "192.0.2.7")
+    issuing, issuing_lines = alternative("issuer", "2001:db8::1")
+    ca = OwnCa(fw.scratch, "issuer-CN" + distinguished("issuer").removeprefix("/CN=issuer-CN"))
+    ca.register(fw)
+    device = ca.issue(distinguished("subject"), "subjectAltName=@own\nissuerAltName=@issuing\n"
+                      f"[own]\n{own_lines}[issuing]\n{issuing_lines}")
+    made = fw.iot.register_certificate(certificatePem=device.text, status="ACTIVE")
+    serial = f"{x509.load_pem_x509_certificate(device.text.encode()).serial_number:x}"
+    wanted = {"iot:CertificateId": made["certificateId"], "iot:Certificate.SerialNumber": serial}
+    for who, alternatives in (("Subject", own), ("Issuer", issuing)):
+        for short, name in NAMES.items():
+            wanted[f"iot:Certificate.{who}.{name}"] = "DE" if short == "C" else f"{who.lower()}-{short}"
+        for kind, value in alternatives.items():
+            wanted[f"iot:Certificate.{who}.AlternativeName.{ALTERNATIVE[kind][0]}"] = value
+    assert len(wanted) == 2 + 2 * (13 + 5)
+    variables = sorted(wanted)
+    for number in range(0, len(variables), 10):
+        resources = [f"topic/{name.rpartition(':')[2]}/${{{name}}}" for name in variables[number:number + 10]]
+        policy = f"every-variable-{number}"
+        fw.iot.create_policy(policyName=policy, policyDocument=document(("Allow", "iot:Publish", resources),
+                                                                        ("Allow", "iot:Connect", "client/every")))
+        fw.iot.attach_policy(policyName=policy, target=made["certificateArn"])
+
+    def told(topics):
+        answer = fw.iot.test_authorization(principal=made["certificateArn"], clientId="every", authInfos=[
+            {"actionType": "PUBLISH", "resources": [f"{ARN}topic/{topic}"]} for topic in topics])
+        return {topic: each["authDecision"] for topic, each in zip(topics, answer["authResults"])}
+    topics = [f"{name.rpartition(':')[2]}/{wanted[name]}" for name in variables]
+    for first in range(0, len(topics), 10):  # ten in one call
+        some = topics[first:first + 10]
+        assert told(some) == dict.fromkeys(some, "ALLOWED")
+        others = [topic + "x" for topic in some]
+        assert told(others) == dict.fromkeys(others, "IMPLICIT_DENY")
+    with Device(fw, device, "every") as client:
+        for topic in topics:
+            assert client.publish(topic), topic
+        assert not client.publish(topics[0] + "x")
 
 
 def fails(name, call, **arguments):
