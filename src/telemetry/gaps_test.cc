@@ -92,6 +92,10 @@ TEST(Gaps, WhoWasNotConnectedWasOffline) {
   EXPECT_EQ(c.Gaps(), "240-660 offline 6 MQTT_KEEP_ALIVE_TIMEOUT; ");
   c.connections = {};
   EXPECT_EQ(c.Gaps(), "240-660 agent stopped 6; ");
+  c.connections = {Went(420)};  // so it was there at the beginning
+  c.connected = false;
+  EXPECT_EQ(c.Gaps(), "240-420 agent stopped 2; 420-660 offline 4 CONNECTION_LOST; ");
+  c.connections = {};
   c.connected = false;  // all the time, although it reports: through another's connection
   EXPECT_EQ(c.Gaps(), "240-660 offline 6; ");
 }
@@ -120,6 +124,8 @@ TEST(Gaps, ABrokersStartEndsEveryConnection) {
   c.connections = {Came(-5), BrokerStart(245), Came(655)};
   c.start = -10;
   EXPECT_EQ(c.Gaps(), "240-660 offline 6 BROKER_STARTED; ");
+  c.connections = {Came(-5), Came(-4), BrokerStart(245), Came(655)};
+  EXPECT_EQ(c.Gaps(), "240-660 offline 6 BROKER_STARTED; ") << "all of them";
 }
 
 TEST(Gaps, LostReportsAreAnOverflow) {
@@ -127,6 +133,10 @@ TEST(Gaps, LostReportsAreAnOverflow) {
   c.values = kHole;
   c.lost = {{At(670), 6}};
   EXPECT_EQ(c.Gaps(), "240-660 overflow 6; ");
+  c.lost = {{At(745), 6}};  // the buffer was half empty only then
+  EXPECT_EQ(c.Gaps(), "240-660 overflow 6; ");
+  c.lost = {{At(800), 6}};  // of later: the thing reported again, and nothing was missing
+  EXPECT_EQ(c.Gaps(), "240-660 agent stopped 6; ");
   c.lost = {{At(200), 6}};  // of before
   EXPECT_EQ(c.Gaps(), "240-660 agent stopped 6; ");
   c.lost = {{At(400), 1}};

@@ -253,6 +253,16 @@ TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
   EXPECT_EQ(connections, 31);
 }
 
+TEST_F(ServicesTest, WhatWasNeverMergedExpiresAsWell) {
+  for (int day = 0; day < 20; ++day) Record(kMidnight + day * 24 * kHour, day);
+  const std::int64_t now = kMidnight + 20 * 24 * kHour;
+  Save(now);
+  ASSERT_TRUE(MakeMaintenance().Expire(FromMillis(now)).ok());
+  std::vector<std::int64_t> left = Values(0, now, 250);
+  ASSERT_EQ(left.size(), 14u);
+  EXPECT_EQ(left.front(), 6);
+}
+
 TEST_F(ServicesTest, DaysPastFullResolutionAreKeptCoarse) {
   constexpr int kDays = 40;
   for (int day = 0; day < kDays; ++day) {
