@@ -55,7 +55,9 @@ def faults(shape, in_target=False, depth=0):
     if kind == "structure":
         for name, member in shape.members.items():
             place = member.serialization.get("location")
-            if name in shape.required_members and place != "uri" and name != shape.serialization.get("payload"):
+            # A payload's members are the body's own, and a token against repetition is made up by the client.
+            if (name in shape.required_members and place != "uri" and name != shape.serialization.get("payload")
+                    and not member.metadata.get("idempotencyToken")):
                 yield [name], {key: value for key, value in valid(shape).items() if key != name}
             for names, bad in faults(member, place in ("uri", "header"), depth + 1):
                 yield [name, *names], {**valid(shape), name: bad}
@@ -93,6 +95,8 @@ def test_each_constraint_of_each_member_is_checked_and_named(fw):
     caller, model = fw.iot, fw.iot.meta.service_model
     lists, seen, wrong = _coverage.model_errors("iot"), 0, []
     for operation in sorted(_coverage.scope()):
+        if operation == "UpdateSecurityProfile":  # behaviors are looked at when their profile is there
+            caller.create_security_profile(securityProfileName="a")
         shape = model.operation_model(operation).input_shape
         for names, parameters in faults(shape) if shape else ():
             seen += 1
@@ -104,8 +108,10 @@ def test_each_constraint_of_each_member_is_checked_and_named(fw):
                 spellings = {name, at.serialization.get("name", name)}
             told = f"{operation}: {'.'.join(names)} in {str(parameters)[:200]}"
             try:
-                caller._make_api_call(operation, parameters)
-                wrong.append(f"{told}: succeeded")
+                answer = caller._make_api_call(operation, parameters)
+                faulty = [error["errorMessage"] for error in answer.get("validationErrors", [])]  # its answer tells of faults
+                if not any(spelling in text for spelling in spellings for text in faulty):
+                    wrong.append(f"{told}: succeeded")
             except botocore.exceptions.ClientError as error:
                 code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
                 if code not in lists[operation] or not re.match("Invalid|Malformed|CertificateValidation", code):
