@@ -2,6 +2,7 @@
 import hashlib
 import json
 import ssl
+import urllib.request
 import time
 import uuid
 
@@ -10,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from support.device import Device, Refused
 from support.fleetward import document
+from support.hook import Hook
 from support.pki import OwnCa
 from support.processes import never, wait_for
 
@@ -295,3 +297,43 @@ def test_i_a_certificates_end_ends_its_connections(fw, how):
         assert other.publish("own/hello") and not other.ended
     assert fw.iot.describe_certificate(certificateId=used.id)["certificateDescription"]["status"] == "ACTIVE"
     fails("CertificateValidationException", fw.iot.register_certificate, certificatePem=ca.issue_until(end).text)
+
+
+def test_p_addresses_inside_certificates_are_not_visited(make):
+    """Threat p: CRL, OCSP and issuer addresses of a CA, of an intermediate and of devices. Loopback is allowed here, so that it is
+    not the rule about addresses that keeps them from being visited."""
+    fw, listener = make({"fetch.allow_loopback": "true"}), Hook()
+    try:
+        def addresses(who):
+            return [f"crlDistributionPoints=URI:{listener.url}{who}.crl", f"freshestCRL=URI:{listener.url}{who}-delta.crl",
+                    f"authorityInfoAccess=OCSP;URI:{listener.url}{who}-ocsp,caIssuers;URI:{listener.url}{who}.cer"]
+
+        def issue(ca, who, **more):
+            return ca.issue(f"/CN={who}", "\n".join(addresses(who)) + "\n", **more)
+        root = OwnCa(fw.scratch, "with addresses", extensions=addresses("root"))
+        middle = OwnCa(fw.scratch, "middle with addresses", parent=root, extensions=addresses("middle"))
+        root.register(fw, automatic=True)
+        direct = active(fw, issue(root, "direct"))
+        with Device(fw, direct, "direct") as client:
+            assert client.publish("own/hello")
+        refused(fw, issue(root, "unknown"), "unknown")  # just in time: told to the server
+        wait_for(lambda: len(fw.iot.list_certificates_by_ca(caCertificateId=root.id)["certificates"]) == 2, 10, "its registration")
+        refused(fw, issue(middle, "below", chain=False), "below")  # its issuer is at an address only
+        middle.register(fw)
+        below = active(fw, issue(middle, "below"))
+        with Device(fw, below, "below") as client:
+            assert client.publish("own/hello")
+        alone = issue(OwnCa(fw.scratch, "nobody's", extensions=addresses("nobody")), "alone")
+        made = fw.iot.register_certificate_without_ca(certificatePem=alone.text, status="ACTIVE")
+        refused(fw, alone, "alone")
+        fw.iot.describe_certificate(certificateId=made["certificateId"])
+        fw.iot.update_certificate(certificateId=direct.id, newStatus="REVOKED")
+        fw.stop()
+        fw.start()
+        with Device(fw, below, "below") as client:
+            assert client.publish("own/hello")
+        assert listener.connections == 0
+        urllib.request.urlopen(listener.url, data=b"it does listen", timeout=10).close()
+        assert listener.connections == 1
+    finally:
+        listener.stop()

@@ -15,20 +15,21 @@ EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
 class OwnCa:
-    """A CA in `folder`; `parent` makes it an intermediate one."""
+    """A CA in `folder`; `parent` makes it an intermediate one. `extensions`: lines "name=value" of its certificate."""
 
-    def __init__(self, folder, name="own ca", parent=None, days="30", key=None):
+    def __init__(self, folder, name="own ca", parent=None, days="30", key=None, extensions=()):
         self.base = os.path.join(str(folder), "ca-" + uuid.uuid4().hex[:8])
         self.key = key or self.base + ".key"
         self.parent = parent
         source = ("-new", "-key", key) if key else (*EC, "-keyout", self.key)
         if parent is None:
             openssl("req", "-x509", *source, "-days", days, "-subj", f"/CN={name}", "-out", self.base + ".pem",
-                    "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+                    "-addext", "keyUsage=critical,keyCertSign,cRLSign", *(part for line in extensions for part in ("-addext", line)))
         else:
             openssl("req", *source, "-subj", f"/CN={name}", "-out", self.base + ".csr")
             parent.sign(self.base + ".csr", self.base + ".pem",
-                        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n", days)
+                        "\n".join(["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign", *extensions]),
+                        days)
         with open(self.base + ".pem") as file:
             self.pem = file.read()
 
