@@ -56,6 +56,28 @@ TEST(ExportBatches, WhatIsGivenBackIsTheNext) {
   EXPECT_EQ(batches.Take(1000, false)->topic, "b");
 }
 
+TEST(ExportBatches, WhatIsGivenBackGoesBeforeWhatIsReady) {
+  ExportBatches batches(Small());
+  const std::string item = '"' + std::string(30, 'x') + '"';
+  for (int i = 0; i < 5; ++i) batches.Add("a", item, 0);  // two full messages and an open one
+  auto first = *batches.Take(0, false);
+  first.payload = "first";
+  batches.GiveBack(first);
+  EXPECT_EQ(batches.Take(0, false)->payload, "first");
+  EXPECT_EQ(batches.Take(0, false)->values, 2U);
+  EXPECT_FALSE(batches.Take(0, false));
+}
+
+TEST(ExportBatches, EveryValueOfADroppedMessageIsCounted) {
+  ExportBatches batches(Small());
+  const std::string item = '"' + std::string(20, 'x') + '"';  // three a message
+  std::uint64_t dropped = 0, sent = 0;
+  for (int i = 0; i < 30; ++i) dropped += batches.Add("a", item, 0);
+  while (auto message = batches.Take(0, true)) sent += message->values;
+  EXPECT_EQ(dropped + sent, 30U);
+  EXPECT_GT(dropped, 20U);
+}
+
 TEST(ExportBatches, BytesAreBoundedAndTheOldestValuesDropped) {
   ExportBatches batches(Small());
   std::uint64_t dropped = 0, sent = 0;

@@ -461,6 +461,80 @@ TEST_F(ShardTest, MarkedMetricsOfCoveredThingsAreExportedOnceAndNeverByAReplay) 
   EXPECT_TRUE(exported_.empty());
 }
 
+/// Whatever is not covered, and what was never online, exports nothing; a dimension's part has its own sizes; late and
+/// spooled reports stand at their times.
+TEST_F(ShardTest, ExportsPartsOfDimensionsAndLateReportsOfCoveredThingsOnly) {
+  auto add_thing = [&](const model::EntityId& entity, const char* name, bool covered) {
+    ThingSetRecord thing;
+    thing.config.entity = entity;
+    thing.config.name = model::ThingName(name);
+    if (covered) thing.config.groups = {model::ThingGroupName("g")};
+    Log(thing);
+  };
+  const model::EntityId outside{1, 1}, unseen{2, 2};
+  add_thing(kThing, "pump", true);
+  add_thing(outside, "outside", false);
+  add_thing(unseen, "unseen", true);
+  Log(DimensionSetRecord{1, model::DimensionName("admin"), 6});
+  ProfileSetRecord profile;
+  profile.config.profile = *model::ParseSecurityProfile(
+      R"({"securityProfileName":"P","metricsExportConfig":{"mqttTopic":"out","roleArn":"r"},"behaviors":[
+      {"name":"b","metric":"aws:num-messages-sent","exportMetric":true,"metricDimension":{"dimensionName":"admin","operator":"NOT_IN"}}],
+      "additionalMetricsToRetainV2":[{"metric":"aws:num-listening-tcp-ports","exportMetric":true},
+      {"metric":"aws:message-byte-size","exportMetric":true,"metricDimension":{"dimensionName":"admin","operator":"NOT_IN"}},
+      {"metric":"aws:disconnect-duration","exportMetric":true}]})");
+  profile.config.definition_versions = {1};
+  profile.config.targets.push_back({model::ProfileTarget::Kind::kThingGroup, model::ThingGroupName("g")});
+  Log(profile);
+  Log(WatermarkRecord{kStart + 5000});
+  auto report_of = [&](const model::EntityId& entity, const char* name, std::int64_t at_ms, std::int64_t ports,
+                       std::optional<std::int64_t> spooled_at = {}) {
+    report::MetricReport report;
+    report.report_id = static_cast<std::uint64_t>(ports);
+    report.tcp.total = ports;
+    report.tcp.listed = true;
+    report.spooled_at_seconds = spooled_at;
+    std::string body;
+    report::EncodeRecord(report, body);
+    Log(ReportRecord{entity, name, at_ms, ReportRecord::kRegistered, static_cast<std::uint64_t>(ports), "", body});
+  };
+  report_of(kThing, "pump", kStart + 4000, 1);                            // behind the watermark
+  report_of(kThing, "pump", kStart + 6000, 2, kStart / 1000 - 7000);      // of hours ago
+  report_of(outside, "outside", kStart + 6000, 3);
+  for (const auto& [entity, name] : {std::pair(kThing, "pump"), std::pair(outside, "outside")}) {
+    CountsRecord counts;
+    counts.entity = entity;
+    counts.thing = name;
+    counts.bucket_ms = kStart;
+    counts.time_ms = kStart + 7000;
+    counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+    counts.messages_sent = 5;
+    counts.bytes_sent = 5000;
+    counts.min_payload = counts.max_payload = 1000;
+    Log(counts);
+    counts.dimension = 13;  // NOT_IN
+    counts.messages_sent = 2;
+    counts.bytes_sent = 30;
+    counts.min_payload = 10;
+    counts.max_payload = 20;
+    Log(counts);
+  }
+  Log(WatermarkRecord{kStart + 10'000});
+  Log(WatermarkRecord{kStart / 3'600'000 * 3'600'000 + 3'600'500});       // the full hour: nobody was ever online
+  Deliver();
+  auto item = [&](const char* name, const char* value, std::int64_t at, const char* rest = "") {
+    return std::string("out {\"name\":\"") + name + "\",\"thing\":\"pump\",\"value\":" + value +
+           ",\"version\":1,\"timestamp\":" + std::to_string(at) + rest + "}";
+  };
+  constexpr const char* kNotIn = R"(,"dimension":{"name":"admin","operator":"NOT_IN"})";
+  const std::int64_t start = kStart / 1000;
+  EXPECT_EQ(exported_, (std::vector<std::string>{
+                           item("aws:num-listening-tcp-ports", R"({"count":1})", start + 4),
+                           item("aws:num-listening-tcp-ports", R"({"count":2})", start - 7000),
+                           item("aws:num-messages-sent", R"({"count":2})", start + 10, kNotIn),
+                           item("aws:message-byte-size", R"({"count":20,"min":10,"max":20,"total":30})", start + 10, kNotIn)}));
+}
+
 /// What a user says of an ML alarm is a record of the log, so it holds after a crash as well. Of two things that do the
 /// same, over a custom number and in a dimension, only the one of which nothing was said is raised again.
 TEST_F(ShardTest, AFalsePositiveIsNotRaisedAgainAlsoAfterACrash) {
