@@ -259,6 +259,29 @@ def test_what_waits_survives_a_broker(make, tmp_path):
         wait_for(lambda: numbers(subscriber, "out") == [1], 15, lambda: numbers(subscriber, "out"))
 
 
+def test_a_server_that_stops_publishes_what_waits_for_each_profile(make, tmp_path):
+    fw = make({"detect.export_interval_seconds": 3600})
+    iot = later_boto(fw, tmp_path)
+    iot.create_custom_metric(metricName="serial", metricType="number", clientRequestToken="c")
+    for name in ("one", "two"):
+        iot.create_security_profile(securityProfileName=name, metricsExportConfig={"mqttTopic": f"out/{name}", "roleArn": ROLE},
+                                    additionalMetricsToRetainV2=[{"metric": "serial", "exportMetric": True}])
+        iot.attach_security_profile(securityProfileName=name, securityProfileTargetArn=TARGET)
+    certificate, reading = fw.thing("pump"), fw.thing("reader")
+    with Subscriber(fw, reading, "reader") as subscriber, Reporter(fw, certificate, "pump") as device:
+        subscriber.subscribe("out/+")
+        device.listen("json")
+        for value in range(1, 4):
+            assert device.ask(report(value, custom_metrics={"serial": [{"number": value}]}))[0] == "accepted"
+        time.sleep(1)
+        assert subscriber.items("out/one") == [], "an hour has not passed"
+        fw.signal("server", signal.SIGTERM)
+        for topic in ("out/one", "out/two"):
+            wait_for(lambda t=topic: numbers(subscriber, t), 5, lambda: fw.log_tail(20))
+        wait_for(lambda: fw.run("status", "--data", fw.data, check=False).returncode == 0, 60, "the server")
+        assert [numbers(subscriber, topic) for topic in ("out/one", "out/two")] == [[1, 2, 3]] * 2
+
+
 def test_the_service_guides_command_line(fw, tmp_path):
     """The commands of the service's guide by Debian's aws-cli, which is told of the later members."""
     environment = clean_environment(AWS_SHARED_CREDENTIALS_FILE=fw.credentials_file, HOME=fw.scratch, AWS_PAGER="",
