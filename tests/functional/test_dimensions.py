@@ -1,4 +1,6 @@
 """TOPIC_FILTER dimensions: cloud-side metrics counted by topic, from real packets to alarms and ListMetricValues."""
+import socket
+import ssl
 import time
 import uuid
 
@@ -7,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from support.device import Device
+from support.edge import Mqtt, packet, text
 from support.processes import wait_for
 
 SENT, RECEIVED, FAILURES = "aws:num-messages-sent", "aws:num-messages-received", "aws:num-authorization-failures"
@@ -142,3 +145,53 @@ def test_filters_and_profiles_change_while_devices_are_connected(fw):
         assert device.publish("one")
         wait_for(lambda: sum(values(fw, name, SENT, "late")) == 1, 15, lambda: values(fw, name, SENT, "late"))
     assert totals(fw, name, SENT)[0] == 1
+
+
+def resident_kb(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def test_ever_new_topics_are_counted_and_none_is_kept(make):
+    """A topic is looked at once, for the dimensions it belongs to, and forgotten: a device that never uses one twice costs
+    neither broker nor server anything that stays, whether it may publish there or not."""
+    count, wave = 100_000, 1000
+    fw = make({"detect.min_duration_seconds": WINDOW, "mqtt.max_publishes_per_second": 0})
+    fw.iot.create_dimension(name="admin", type="TOPIC_FILTER", stringValues=["admin/#"])
+    fw.iot.create_dimension(name="own", type="TOPIC_FILTER", stringValues=["admin/${iot:ClientId}/#", "+/1/#"])
+    fw.iot.create_security_profile(securityProfileName="kept", additionalMetricsToRetainV2=[
+        {"metric": metric, "metricDimension": {"dimensionName": name, "operator": operator}}
+        for metric in (SENT, FAILURES, SIZE) for name in ("admin", "own") for operator in ("IN", "NOT_IN")])
+    fw.iot.attach_security_profile(securityProfileName="kept", securityProfileTargetArn=TARGET)
+    name, certificate = thing(fw, [("Allow", "iot:*", "*"), ("Deny", "iot:Publish", "topic/admin/no/*")])
+    context = ssl.create_default_context(cafile=fw.ca)
+    context.load_cert_chain(certificate.pem, certificate.key)
+    client = Mqtt(context.wrap_socket(socket.create_connection(("127.0.0.1", fw.mqtt_port)), server_hostname="localhost"), 5)
+    assert client.connect(name) == 0
+
+    def publish(first, last):
+        """Each number on topics of its own: one of the dimension, one of neither, one that is refused."""
+        for begin in range(first, last, wave):
+            numbers = range(begin, min(begin + wave, last))
+            client.sock.sendall(b"".join(
+                packet(0x30, text(f"{prefix}/{number}/x") + client.properties() + b"x" * 8)
+                for number in numbers for prefix in ("admin", "other")) + b"".join(
+                packet(0x32, text(f"admin/no/{number}/x") + b"\0\1" + client.properties() + b"x" * 8) for number in numbers))
+            for _ in numbers:
+                assert client.read(want=0x40, timeout=60)[1][2] == 0x87
+
+    def resident():
+        time.sleep(2 * WINDOW + 1)  # buckets have ended and been stored
+        return [resident_kb(fw.pid(part)) for part in ("broker", "server")]
+    publish(0, count // 10)
+    before = resident()
+    publish(count // 10, count)
+    after = resident()
+    print(f"broker {before[0]} kB, then {after[0]} kB; server {before[1]} kB, then {after[1]} kB")
+    # Kept, the topics alone (of three kinds, 14 to 17 bytes each, with a node of some container) would be 20 MB.
+    assert after[0] - before[0] < 3000 and after[1] - before[1] < 6000, (before, after)
+    wait_for(lambda: totals(fw, name, SENT) == (count, count), 20, lambda: totals(fw, name, SENT))
+    assert totals(fw, name, FAILURES) == (count, 0)
+    # "admin/1/x" and "other/1/x" were sent, and "admin/no/1/x" refused, which matches neither filter.
+    assert totals(fw, name, SENT, "own") == (2, 2 * count - 2) and totals(fw, name, FAILURES, "own") == (0, count)
+    client.drop()
