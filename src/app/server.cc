@@ -242,7 +242,7 @@ class Server::Impl {
     smtp.credentials_file = options_.notify_smtp_credentials_file;
     smtp.from = options_.notify_smtp_from;
     smtp.ca_file = options_.fetch_ca_file;
-    FW_ASSIGN(email_, notify::MakeEmailChannel(smtp, *outbox_));
+    FW_ASSIGN(email_, notify::MakeEmailChannel(smtp, *outbox_, *signer_));
     dispatcher_ = std::make_unique<notify::Dispatcher>(
         *outbox_, clock_,
         std::map<std::string, notify::Channel*>{

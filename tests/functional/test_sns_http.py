@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from support.hook import Hook, TestCa, closed_port
+from support.mail import links
 from support.processes import never, wait_for
 
 
@@ -92,6 +93,24 @@ def verify(fw, message):
     text = "".join(f"{name}\n{message[name]}\n" for name in names if name in message)
     digest = {"1": hashes.SHA1(), "2": hashes.SHA256()}[message["SignatureVersion"]]
     certificate.public_key().verify(base64.b64decode(message["Signature"]), text.encode(), padding.PKCS1v15(), digest)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_what_email_json_gets_is_signed_as_well(make, mail, version):
+    fw = make({"notify.smtp.url": mail.url})
+    arn = topic(fw, SignatureVersion=version)
+    fw.sns.subscribe(TopicArn=arn, Protocol="email-json", Endpoint="program@example.com")
+    link = next(each for each in links(mail.wait(1)[0]) if "ConfirmSubscription" in each)
+    assert get(fw, link)[0] == 200
+    sent = fw.sns.publish(TopicArn=arn, Subject="S\u00fc\u00df", Message="{\"a\": 1}\n\u00fc\U0001f600" + "x" * 2000,
+                          MessageAttributes={"n": {"DataType": "Number", "StringValue": "5"}})["MessageId"]
+    message = json.loads(mail.wait(2)[1].get_content())
+    assert (message["Type"], message["MessageId"], message["TopicArn"]) == ("Notification", sent, arn)
+    assert message["Message"] == "{\"a\": 1}\n\u00fc\U0001f600" + "x" * 2000 and message["Subject"] == "S\u00fc\u00df"
+    assert message["SignatureVersion"] == version
+    assert message["MessageAttributes"] == {"n": {"Type": "Number", "Value": "5"}}
+    verify(fw, message)
+    assert "End this subscription?" in get(fw, message["UnsubscribeURL"], "text/html")[1]  # a mail's link asks first
 
 
 def dead_letters(fw, endpoint):

@@ -64,11 +64,13 @@ std::string Encode(const Delivery& d, Timestamp due) {
   if (!d.footer.empty()) j["footer"] = d.footer;
   if (!d.url.empty()) j["url"] = d.url;
   if (!d.token.empty()) j["token"] = d.token;
+  if (d.IsSigned()) {
+    j["attributes"] = d.attributes;
+    j["signature"] = d.signature_version;
+  }
   if (d.IsHttp()) {
     j["arn"] = d.subscription_arn;
-    j["attributes"] = d.attributes;
     j["raw"] = d.raw;
-    j["signature"] = d.signature_version;
     j["policy"] = EncodePolicy(d.policy);
   }
   return j.dump(-1, ' ', false, json::error_handler_t::replace);

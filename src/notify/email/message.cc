@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <ctime>
-#include <nlohmann/json.hpp>
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/notify/email.h"
@@ -87,13 +86,6 @@ std::string Base64Lines(std::string_view text) {
 }
 
 std::string Content(const Delivery& d) {
-  if (d.protocol == "email-json" && d.kind == "notification") {
-    nlohmann::ordered_json j = {{"Type", "Notification"}, {"MessageId", d.message_id.Uuid()}, {"TopicArn", d.topic}};
-    if (!d.subject.empty()) j["Subject"] = d.subject;
-    j["Message"] = d.body;
-    j["Timestamp"] = Iso8601(d.created);
-    return j.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
-  }
   std::string content = d.body + '\n';
   if (!d.footer.empty()) content += "\n--\n" + d.footer + '\n';
   return content;
@@ -101,7 +93,8 @@ std::string Content(const Delivery& d) {
 
 }  // namespace
 
-std::string RenderMail(const Delivery& d, std::string_view from, std::string_view message_id_host) {
+std::string RenderMail(const Delivery& d, std::string_view from, std::string_view message_id_host,
+                       std::string_view document) {
   std::string mail;
   mail += "Date: " + Date(d.created) + "\r\n";
   mail += "From: " + (d.sender_name.empty() ? std::string("Fleetward") : QuotedName(d.sender_name)) + " <" +
@@ -112,7 +105,7 @@ std::string RenderMail(const Delivery& d, std::string_view from, std::string_vie
           ">\r\n";
   mail += "Auto-Submitted: auto-generated\r\n";
   mail += "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
-  std::string content = CanonicalLines(Content(d));
+  std::string content = CanonicalLines(document.empty() ? Content(d) : std::string(document) + '\n');
   if (FitsPlain(content)) {
     mail += "Content-Transfer-Encoding: 7bit\r\n\r\n" + content;
   } else {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "fleetward/base/encoding.h"
+#include "fleetward/crypto/certificate_authority.h"
 #include "fleetward/notify/email.h"
 #include "fleetward/store/memory_store.h"
 
@@ -76,7 +77,9 @@ TEST(EmailChannel, RefusesUnusableSettings) {
   auto database = store::MemoryDatabase::Create(clock);
   auto store = database->Account(model::AccountId("123456789012"));
   Outbox outbox(*store, clock);
-  auto try_url = [&](const char* url) { return MakeEmailChannel({url, "", "", "f@h"}, outbox).ok(); };
+  auto ca = crypto::CertificateAuthority::Create(clock.Now()).value();
+  MessageSigner signer(testing::TempDir(), "https://api.example", ca, clock);
+  auto try_url = [&](const char* url) { return MakeEmailChannel({url, "", "", "f@h"}, outbox, signer).ok(); };
   EXPECT_TRUE(try_url("smtp://127.0.0.1:2525"));
   EXPECT_TRUE(try_url("smtp://127.0.0.1:2525?tls=none"));
   EXPECT_TRUE(try_url("smtps://mail.example?tls=required"));

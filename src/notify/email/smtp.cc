@@ -9,6 +9,7 @@
 #include "fleetward/base/file.h"
 #include "fleetward/base/log.h"
 #include "fleetward/notify/email.h"
+#include "http/envelope.h"
 
 namespace fleetward::notify {
 namespace {
@@ -182,14 +183,25 @@ class Session {
   CURL* handle_;
 };
 
+/// The mail; an email-json endpoint's notification is the signed document that http endpoints get.
+Result<std::string> MailOf(const Delivery& d, const std::string& from, MessageSigner& signer) {
+  std::string document;
+  if (d.protocol == "email-json" && d.kind == "notification") {
+    FW_ASSIGN(Signature signature, signer.Sign(StringToSign(d), d.signature_version));
+    document = Envelope(d, signature);
+  }
+  return RenderMail(d, from, HostOf(from), document);
+}
+
 class SmtpChannel : public Channel {
  public:
-  explicit SmtpChannel(Server server) : server_(std::move(server)) {}
+  SmtpChannel(Server server, MessageSigner& signer) : server_(std::move(server)), signer_(signer) {}
 
   Attempt Send(const Delivery& delivery) override {
+    auto mail = MailOf(delivery, server_.from, signer_);
+    if (!mail.ok()) return {Failure::kOther, true, mail.error().ToString()};
     std::unique_ptr<Session> session = Borrow();
-    Attempt attempt =
-        session->Send(server_, delivery.endpoint, RenderMail(delivery, server_.from, HostOf(server_.from)), cancelled_);
+    Attempt attempt = session->Send(server_, delivery.endpoint, *mail, cancelled_);
     if (attempt.failure == Failure::kNone) Return(std::move(session));
     return attempt;
   }
@@ -209,6 +221,7 @@ class SmtpChannel : public Channel {
   }
 
   const Server server_;
+  MessageSigner& signer_;
   std::atomic<bool> cancelled_{false};
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_;
@@ -216,10 +229,13 @@ class SmtpChannel : public Channel {
 
 class KeepingChannel : public Channel {
  public:
-  KeepingChannel(std::string from, Outbox& outbox) : from_(std::move(from)), outbox_(outbox) {}
+  KeepingChannel(std::string from, Outbox& outbox, MessageSigner& signer)
+      : from_(std::move(from)), outbox_(outbox), signer_(signer) {}
 
   Attempt Send(const Delivery& delivery) override {
-    Status kept = outbox_.MarkKept(delivery, RenderMail(delivery, from_, HostOf(from_)));
+    auto mail = MailOf(delivery, from_, signer_);
+    if (!mail.ok()) return {Failure::kOther, true, mail.error().ToString()};
+    Status kept = outbox_.MarkKept(delivery, *mail);
     if (!kept.ok()) return {Failure::kOther, true, kept.error().ToString()};
     return {};
   }
@@ -227,17 +243,18 @@ class KeepingChannel : public Channel {
  private:
   std::string from_;
   Outbox& outbox_;
+  MessageSigner& signer_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Channel>> MakeEmailChannel(const SmtpSettings& settings, Outbox& outbox) {
+Result<std::unique_ptr<Channel>> MakeEmailChannel(const SmtpSettings& settings, Outbox& outbox, MessageSigner& signer) {
   FW_TRY(CheckEmailAddress(settings.from));
-  if (settings.url.empty()) return std::unique_ptr<Channel>(new KeepingChannel(settings.from, outbox));
+  if (settings.url.empty()) return std::unique_ptr<Channel>(new KeepingChannel(settings.from, outbox, signer));
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   FW_ASSIGN(Server server, ParseServer(settings));
-  return std::unique_ptr<Channel>(new SmtpChannel(std::move(server)));
+  return std::unique_ptr<Channel>(new SmtpChannel(std::move(server), signer));
 }
 
 }  // namespace fleetward::notify

@@ -34,7 +34,7 @@ Status TopicService::Queue(store::Transaction& tx, const std::string& name, cons
     d.subject = message.subject;
     d.body = body;
     d.url = UnsubscribeUrl(*s);
-    if (d.IsHttp()) {
+    if (d.IsSigned()) {
       d.attributes = attributes;
     } else {
       d.footer = "To end this subscription:\n" + d.url;

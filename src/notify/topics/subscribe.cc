@@ -81,10 +81,10 @@ Delivery TopicService::Addressed(const Subscription& s, const Topic& topic, std:
   auto sender = topic.attributes.find("DisplayName");
   if (sender != topic.attributes.end()) d.sender_name = sender->second;
   d.created = clock_.Now();
-  if (!d.IsHttp()) return d;
-  d.subscription_arn = SubscriptionArn(s);
   auto version = topic.attributes.find("SignatureVersion");
   d.signature_version = version != topic.attributes.end() && version->second == "2" ? 2 : 1;
+  if (!d.IsHttp()) return d;
+  d.subscription_arn = SubscriptionArn(s);
   auto raw = s.attributes.find("RawMessageDelivery");
   d.raw = raw != s.attributes.end() && raw->second == "true";
   TopicDeliveryPolicy policy = DeliveryPolicyOf(topic);

@@ -7,6 +7,7 @@
 
 #include "fleetward/base/result.h"
 #include "fleetward/notify/channel.h"
+#include "fleetward/notify/signer.h"
 
 namespace fleetward::notify {
 
@@ -15,8 +16,10 @@ namespace fleetward::notify {
 Status CheckEmailAddress(std::string_view address);
 
 /// A message with CRLF line ends. `message_id_host` is the right side of Message-ID, which is the same at every
-/// attempt. The body keeps its bytes after decoding; nothing of a header value can start a new header.
-std::string RenderMail(const Delivery& delivery, std::string_view from, std::string_view message_id_host);
+/// attempt. The body keeps its bytes after decoding; nothing of a header value can start a new header. `document`, when
+/// not empty, is sent in place of the delivery's text.
+std::string RenderMail(const Delivery& delivery, std::string_view from, std::string_view message_id_host,
+                       std::string_view document = {});
 
 struct SmtpSettings {
   std::string url;               // smtp:// or smtps://, ?tls=required|none; empty: mails are kept
@@ -26,7 +29,7 @@ struct SmtpSettings {
 };
 
 /// Sends through libcurl, or keeps the mail in the outbox when no server is configured. Errors: kInvalidArgument for
-/// a URL or credentials file that cannot be used.
-Result<std::unique_ptr<Channel>> MakeEmailChannel(const SmtpSettings& settings, Outbox& outbox);
+/// a URL or credentials file that cannot be used. `signer` signs what email-json endpoints get; both outlive the channel.
+Result<std::unique_ptr<Channel>> MakeEmailChannel(const SmtpSettings& settings, Outbox& outbox, MessageSigner& signer);
 
 }  // namespace fleetward::notify

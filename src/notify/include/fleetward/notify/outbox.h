@@ -35,16 +35,18 @@ struct Delivery {
   std::string last_failure;
   std::string url;          // UnsubscribeURL of a notification, SubscribeURL of the others
   std::string token;        // of the SubscribeURL
+  // For endpoints that get signed JSON.
+  std::string attributes;   // JSON of MessageAttributes; empty: none
+  int signature_version = 1;
   // For http(s) endpoints.
   std::string subscription_arn;
-  std::string attributes;   // JSON of MessageAttributes; empty: none
   bool raw = false;
-  int signature_version = 1;
   DeliveryPolicy policy;
 
   /// 32 bytes, unique per message and endpoint.
   std::string Key() const { return message_id.Bytes() + subscription_id.Bytes(); }
   bool IsHttp() const { return protocol == "http" || protocol == "https"; }
+  bool IsSigned() const { return IsHttp() || protocol == "email-json"; }
   /// Deliveries to one endpoint share a lane; lanes do not wait for each other. 9 bytes: pool ('h' or 'm'), hash.
   std::string Lane() const;
 };

@@ -1,4 +1,4 @@
-// Signs messages for http(s) endpoints, so that they can tell ours from forged ones (reference: core.md §9).
+// Signs messages for http(s) and email-json endpoints, so that they can tell ours from forged ones (reference: core.md §9).
 #pragma once
 
 #include <map>
