@@ -10,8 +10,8 @@
 // sides. Alternates A B A B; prints the median of the pairwise ratios and their range.
 //
 // --days: the same path in simulated time, with all that the server's maintenance does meanwhile (trim, merge, flush,
-// expire). Each day ends three hours after midnight, when the day before must be merged; it is waited for within the
-// clock. At the end: the last hour of 1,000 things, one thing's last 24 h as they lie in hour blocks, and again when merged.
+// expire). Three hours after each midnight the day before must be merged; it is waited for within the clock. At the end:
+// the last hour of 1,000 things, one thing's last 24 h as they lie in hour blocks, and again when merged.
 #include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
@@ -654,28 +654,28 @@ void RunDays(const std::string& folder, std::uint64_t things, std::int64_t days,
   auto rounds = [&](std::int64_t ms) { return static_cast<std::uint64_t>(ms / interval_ms); };
   double cpu = 0, wall = 0;
   std::uint64_t done = 0;
-  auto print = [&](std::int64_t day, const char* when, std::uint64_t end) {
+  auto print = [&](std::int64_t ms, const char* when, std::uint64_t end) {
     double reports = static_cast<double>((end - done) * things);
-    std::printf("day %2lld%s: %.2f us CPU a report, %.0f synced reports/s; on disk %.3f GB; load %.0f\n", static_cast<long long>(day),
-                when, (ours.cpu() - cpu) / reports * 1e6, reports / (ours.wall() - wall),
-                static_cast<double>(ours.Bytes()) / 1e9, Load());
+    std::printf("until day %lld, %02lld:00%s: %.2f us CPU a report, %.0f synced reports/s; on disk %.3f GB; load %.0f\n",
+                static_cast<long long>(ms / kDay + 1), static_cast<long long>(ms % kDay / kHour), when,
+                (ours.cpu() - cpu) / reports * 1e6, reports / (ours.wall() - wall), static_cast<double>(ours.Bytes()) / 1e9, Load());
     std::fflush(stdout);
     cpu = ours.cpu();
     wall = ours.wall();
     done = end;
   };
-  for (std::int64_t day = 1; day < days; ++day) {
-    std::int64_t now_ms = day * kDay + 3 * kHour;
+  // Three hours after midnight yesterday must be merged.
+  for (std::int64_t now_ms = 3 * kHour; now_ms < days * kDay; now_ms += days > 1 ? kDay : 3 * kHour) {
     ours.Rounds(done, rounds(now_ms));
     ours.AwaitMerged(now_ms);
-    print(day, ", until 3 o'clock", rounds(now_ms));
+    print(now_ms, "", rounds(now_ms));
   }
   const std::int64_t end_ms = days * kDay;
   ours.Rounds(done, rounds(end_ms));
   PrintReads("last hour", ours, things, end_ms - kHour, end_ms - 1, rounds(kHour), std::min<std::uint64_t>(things, 1000));
   PrintReads("last 24 hours, not merged", ours, things, end_ms - kDay, end_ms - 1, rounds(kDay), 400);
   ours.Finish(end_ms + 2 * kHour);
-  print(days, ", all merged", rounds(end_ms));
+  print(end_ms, ", all merged", rounds(end_ms));
   PrintReads("last 24 hours, merged", ours, things, end_ms - kDay, end_ms - 1, rounds(kDay), 400);
   PrintReads("the same again", ours, things, end_ms - kDay, end_ms - 1, rounds(kDay), 400);
   std::int64_t kept = std::min<std::int64_t>(days, retention.metric_days + 1);

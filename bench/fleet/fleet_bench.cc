@@ -272,6 +272,7 @@ void RunFleet(const Flags& flags, std::uint64_t things) {
   feed.Reports(0, things, 0);
   std::uint64_t fast = things * (rounds - 1);
   auto threads_before = ThreadSeconds();
+  auto rounds_before = machine.CheckpointStats();
   double cpu = ProcessCpu(), wall = Wall(), outside = feed.outside;
   feed.Reports(things, fast, 0);
   wall = Wall() - wall;
@@ -289,6 +290,11 @@ void RunFleet(const Flags& flags, std::uint64_t things) {
     if (us >= 0.01) std::printf(" %s %.2f", name.c_str(), us);
   }
   std::printf(" us; %llu alarms\n", static_cast<unsigned long long>(machine.violations()));
+  auto rounds_after = machine.CheckpointStats();
+  std::printf("  checkpoints meanwhile: %llu rounds of a shard, %.0f bytes and %.2f us of the shard's CPU a report\n",
+              static_cast<unsigned long long>(rounds_after.rounds - rounds_before.rounds),
+              static_cast<double>(rounds_after.bytes - rounds_before.bytes) / static_cast<double>(fast),
+              (rounds_after.cpu_seconds - rounds_before.cpu_seconds) / static_cast<double>(fast) * 1e6);
   PrintLatency("as fast as it goes", answers, watched);
 
   Check(machine.blocks->Flush(), "flushing");

@@ -30,7 +30,9 @@ namespace {
 constexpr auto kTrimInterval = std::chrono::seconds(10);
 constexpr auto kFlushInterval = std::chrono::minutes(10);
 // A log larger than this makes the shards checkpoint at once, so that it can be trimmed.
-constexpr std::uint64_t kMaxLogBytes = 256 << 20;
+// Above the records between two checkpoints (shard.h) of reports as most fleets send them.
+constexpr std::uint64_t kMaxLogBytes = 1 << 30;
+constexpr std::uint64_t kTrimBytes = 64 << 20;
 constexpr std::uint64_t kMaxLogShare = 4;  // of the file system: one over this
 constexpr auto kCommandWait = std::chrono::seconds(5);
 constexpr auto kExpireInterval = std::chrono::hours(1);
@@ -295,7 +297,7 @@ class Pipeline::Impl {
         for (auto& shard : shards_) shard->WantCheckpoint();
       }
       if (large || now >= next_trim) {
-        Status trimmed = trimmer.Run(large ? 1 : max_log_bytes / 4);
+        Status trimmed = trimmer.Run(large ? 1 : std::min(kTrimBytes, max_log_bytes / 4));
         if (!trimmed.ok()) log::Warning("log-trim-waits", {{"error", trimmed.error().ToString()}});
       }
       if (now >= next_trim) {

@@ -34,8 +34,9 @@ void Shard::BeginCheckpointIfDue() {
   std::int64_t now = clock_.MonotonicMillis();
   // While the registry is compared, the shard knows things that no slab and no row would tell.
   if (checkpointer.active() || reconciling_ || engine_->AwaitsSummaries() || now < next_checkpoint_ms_) return;
-  std::uint64_t records =
-      std::clamp<std::uint64_t>(things_.size() * 4, options_.min_checkpoint_records, options_.max_checkpoint_records);
+  // Positions count the records of all shards, whose things are about as many as these.
+  std::uint64_t records = std::clamp<std::uint64_t>(
+      things_.size() * options_.count * 4, options_.min_checkpoint_records, options_.max_checkpoint_records);
   bool due = applied_ - checkpointer.finished_position() >= records ||
              now - checkpointed_ms_ >= options_.checkpoint_age.count();
   if (due || checkpoint_wanted_.exchange(false)) BeginCheckpoint();
