@@ -85,7 +85,7 @@ def test_devices_connect_with_imported_requests(fleet, tmp_path):
 
 
 def test_is_much_faster_than_one_call_each(fleet):
-    """Prints the ratio; at least ten is aimed at, and three leaves room for a loaded machine."""
+    """At least ten times; 27 to 35 were seen, the lower ones on a machine with five times its cores' load."""
     count = 100
     begun = time.monotonic()
     for i in range(count):
@@ -99,7 +99,7 @@ def test_is_much_faster_than_one_call_each(fleet):
     assert run(fleet, "--jsonl", text).returncode == 0
     bulk = (time.monotonic() - begun) / many
     print(f"one call each {single * 1e6:.0f} us, import {bulk * 1e6:.0f} us a thing: {single / bulk:.1f} times")
-    assert single / bulk > 3
+    assert single / bulk >= 10
 
 
 def test_only_admins_import(fleet):
