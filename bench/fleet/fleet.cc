@@ -44,7 +44,7 @@ std::string Fleet::NameOf(std::uint64_t thing) {
   return name;
 }
 
-detect::ProfileConfig Fleet::Profile(int statistical, int ml) {
+detect::ProfileConfig Fleet::Profile(int statistical, int ml, int exported) {
   std::string behaviors;
   int left = static_cast<int>(std::size(kLimits));
   for (const Limit& limit : kLimits) {
@@ -58,9 +58,10 @@ detect::ProfileConfig Fleet::Profile(int statistical, int ml) {
       criteria += R"("mlDetectionConfig":{"confidenceLevel":"HIGH"},"consecutiveDatapointsToAlarm":1,"consecutiveDatapointsToClear":1)";
     }
     behaviors += (behaviors.empty() ? "" : ",") + std::string("{\"name\":\"") + limit.name + "\",\"metric\":\"" + limit.metric +
-                 "\",\"criteria\":" + criteria + "}}";
+                 "\",\"criteria\":" + criteria + "}" + (exported-- > 0 ? ",\"exportMetric\":true}" : "}");
   }
-  auto parsed = model::ParseSecurityProfile("{\"securityProfileName\":\"bench\",\"behaviors\":[" + behaviors + "]}");
+  auto parsed = model::ParseSecurityProfile("{\"securityProfileName\":\"bench\",\"metricsExportConfig\":{\"mqttTopic\":\"export/bench\","
+                                            "\"roleArn\":\"arn:aws:iam::123456789012:role/export\"},\"behaviors\":[" + behaviors + "]}");
   if (!parsed.ok()) {
     std::fprintf(stderr, "fleet_bench: profile: %s\n", parsed.error().ToString().c_str());
     std::exit(1);

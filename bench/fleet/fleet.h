@@ -19,8 +19,8 @@ class Fleet {
   static std::string NameOf(std::uint64_t thing);
 
   /// Ten behaviors: static ones on windows, counts, port and address sets, custom numbers and the broker's counts; the
-  /// last `statistical` + `ml` of them of these kinds instead.
-  static detect::ProfileConfig Profile(int statistical, int ml);
+  /// last `statistical` + `ml` of them of these kinds instead. The metrics of the first `exported` are exported.
+  static detect::ProfileConfig Profile(int statistical, int ml, int exported = 0);
 
   /// A report of 15 metrics in JSON with long names: four counters, ports, connections (one in ten is new since the last
   /// time), and four custom numbers. Every 10,000th thing breaks limits.

@@ -1,10 +1,12 @@
 // A whole fleet in one process: encoded reports in, decode, log, engine and store, up to the durable and judged answer.
 //
 //   fleet_bench [--things 1000,100000,1000000] [--reports N] [--rounds N] [--shards N] [--statistical N] [--ml N]
-//               [--counts] [--socket] [--folder DIR] [--smoke]
+//               [--counts] [--socket] [--export N] [--expiry DAYS] [--folder DIR] [--smoke]
 //
 // Each size runs in a process of its own, which then dies as if killed; the parent recovers what it left. CPU is that of
 // the process without the generator. --socket sends the frames through the plugin's socket and the edge loop instead.
+// --export: the metrics of so many behaviors are exported (up to the messages; nobody sends them). --expiry: the store also
+// holds so many days past retention, which expire while reports come and values are listed.
 #include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,15 +17,20 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <string>
+#include <thread>
 
 #include "fleet.h"
 #include "fleetward/base/huge_pages.h"
 #include "fleetward/base/log.h"
 #include "fleetward/bus/frame_sender.h"
+#include "fleetward/telemetry/maintenance.h"
+#include "fleetward/telemetry/query.h"
 #include "machine.h"
+#include "old_days.h"
 
 namespace fleetward::bench {
 namespace {
@@ -38,7 +45,7 @@ struct Flags {
   std::uint64_t reports = 1'000'000;          // at least, in whole rounds of the fleet
   std::uint64_t rounds = 3;                   // at least
   std::uint32_t shards = 2;
-  int statistical = 0, ml = 0;
+  int statistical = 0, ml = 0, exported = 0, expiry_days = 0;
   bool counts = false, socket = false;
   std::string folder = "/tmp/fleet_bench";
 };
@@ -218,19 +225,114 @@ class Feed {
   std::int64_t watermark_ms_ = 0;
 };
 
-/// Percentiles in milliseconds of the answers to one round of watched reports.
-void PrintLatency(const char* when, Answers& answers, std::size_t watched) {
-  std::vector<double> times;
+/// Milliseconds to the answers to one round of watched reports.
+void TakeLatency(Answers& answers, std::size_t watched, std::vector<double>& times) {
   for (std::size_t i = 0; i < watched; ++i) {
     double at = answers.answered_at[i].exchange(0);
     if (at >= answers.sent_at[i] && answers.sent_at[i] > 0) times.push_back((at - answers.sent_at[i]) * 1e3);
     answers.sent_at[i] = 0;
   }
+}
+
+void PrintTimes(const char* what, const char* when, std::vector<double>& times) {
   if (times.empty()) return;
   std::sort(times.begin(), times.end());
   auto percentile = [&](double p) { return times[static_cast<std::size_t>(p * static_cast<double>(times.size() - 1))]; };
-  std::printf("  report to answer, %s: p50 %.1f ms, p99 %.1f ms, p99.9 %.1f ms, longest %.1f ms (%zu reports)\n", when,
-              percentile(0.5), percentile(0.99), percentile(0.999), times.back(), times.size());
+  std::printf("  %s, %s: p50 %.2f ms, p99 %.2f ms, p99.9 %.1f ms, longest %.1f ms (%zu)\n", what, when, percentile(0.5),
+              percentile(0.99), percentile(0.999), times.back(), times.size());
+}
+
+void PrintLatency(const char* when, Answers& answers, std::size_t watched) {
+  std::vector<double> times;
+  TakeLatency(answers, watched, times);
+  PrintTimes("report to answer", when, times);
+}
+
+/// Lists values of things one after the other, a few hundred a second: the last hour, and one day that is about to expire.
+class Lister {
+ public:
+  Lister(Machine& machine, std::uint64_t things, Timestamp now)
+      : query_(*machine.blocks, Recorders(machine)), things_(things), now_(now), thread_([this] { Run(); }) {}
+  std::vector<double> Stop() {
+    stop_ = true;
+    thread_.join();
+    return std::move(times_);
+  }
+
+ private:
+  static std::vector<const telemetry::Recorder*> Recorders(Machine& machine) {
+    std::vector<const telemetry::Recorder*> all;
+    for (auto& shard : machine.shards) all.push_back(&shard->recorder());
+    return all;
+  }
+  void Run() {
+    Fleet random(99);
+    for (std::uint64_t n = 0; !stop_; ++n) {
+      telemetry::SeriesQuery query;
+      query.entity = Fleet::EntityOf(random.Random() % things_);
+      query.key = {model::IdOf(model::BuiltinMetric::kAllBytesOut), 0};
+      query.end = n % 2 == 0 ? now_ + std::chrono::hours(1) : now_ - std::chrono::hours(24 * telemetry::Retention().metric_days - 24);
+      query.start = query.end - std::chrono::hours(n % 2 == 0 ? 2 : 24);
+      query.max_points = 250;
+      double begun = Wall();
+      auto page = query_.Series(query);
+      if (!page.ok()) Check(page.error(), "listing values");
+      times_.push_back((Wall() - begun) * 1e3);
+      usleep(2000);
+    }
+  }
+
+  telemetry::Query query_;
+  const std::uint64_t things_;
+  const Timestamp now_;
+  std::vector<double> times_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+/// Reports at half load and lists of values: while one day expires, then without anything for as many reports, and so on.
+void MeasureExpiry(const Flags& flags, std::uint64_t things, Machine& machine, Answers& answers, std::size_t watched,
+                   Feed& feed, std::uint64_t reports, double pause) {
+  Timestamp now = machine.clock.Now();
+  OldRows rows = WriteOldDays(*machine.blocks, things, now, flags.expiry_days);
+  std::printf("  %d days past retention: %llu day blocks (%.0f MB), %llu violation events, %llu connections, and a day that stays\n",
+              flags.expiry_days, static_cast<unsigned long long>(rows.blocks), static_cast<double>(rows.block_bytes) / 1e6,
+              static_cast<unsigned long long>(rows.events), static_cast<unsigned long long>(rows.connections));
+  struct Times {
+    std::vector<double> answered, listed;
+    std::uint64_t rounds = 0;
+  } quiet, expiring;
+  auto run = [&](Times& times, const std::function<bool(std::uint64_t rounds)>& enough) {
+    Lister lister(machine, things, now);
+    for (std::uint64_t n = 0; !enough(n); ++n, ++times.rounds) {
+      feed.Reports(reports, things, pause);
+      reports += things;
+      TakeLatency(answers, watched, times.answered);
+    }
+    std::vector<double> listed = lister.Stop();
+    times.listed.insert(times.listed.end(), listed.begin(), listed.end());
+  };
+  telemetry::Maintenance maintenance(*machine.blocks, [](telemetry::SlabId) { return std::uint64_t{0}; });
+  double cpu = 0, wall = 0;
+  for (int day = flags.expiry_days - 1; day >= 0; --day) {
+    std::atomic<bool> done{false};
+    std::uint64_t before = expiring.rounds;
+    std::thread expiry([&] {
+      double begun = Wall(), cpu_begun = ThreadCpu();
+      Check(maintenance.Expire(now - std::chrono::hours(24 * day)), "expiry");
+      cpu += ThreadCpu() - cpu_begun;
+      wall += Wall() - begun;
+      done = true;
+    });
+    run(expiring, [&](std::uint64_t rounds) { return rounds > 0 && done; });
+    expiry.join();
+    run(quiet, [&](std::uint64_t rounds) { return rounds >= expiring.rounds - before; });
+  }
+  PrintTimes("report to answer", "without expiry", quiet.answered);
+  PrintTimes("report to answer", "while a day expires", expiring.answered);
+  PrintTimes("ListMetricValues", "without expiry", quiet.listed);
+  PrintTimes("ListMetricValues", "while a day expires", expiring.listed);
+  std::printf("  expiry of a day: %.2f s, %.2f s of CPU in its thread\n", wall / flags.expiry_days, cpu / flags.expiry_days);
 }
 
 void RunFleet(const Flags& flags, std::uint64_t things) {
@@ -242,6 +344,7 @@ void RunFleet(const Flags& flags, std::uint64_t things) {
   options.things = things;
   options.statistical = flags.statistical;
   options.ml = flags.ml;
+  options.exported = flags.exported;
   double heap0 = HeapBytes();
   Machine machine(options, answers);
   machine.Recover();
@@ -295,6 +398,11 @@ void RunFleet(const Flags& flags, std::uint64_t things) {
               static_cast<unsigned long long>(rounds_after.rounds - rounds_before.rounds),
               static_cast<double>(rounds_after.bytes - rounds_before.bytes) / static_cast<double>(fast),
               (rounds_after.cpu_seconds - rounds_before.cpu_seconds) / static_cast<double>(fast) * 1e6);
+  if (flags.exported > 0) {
+    Machine::Exports exports = machine.exports();
+    std::printf("  exported: %.1f values a report, %.0f bytes each\n", static_cast<double>(exports.values) / static_cast<double>(things + fast),
+                static_cast<double>(exports.bytes) / static_cast<double>(std::max<std::uint64_t>(exports.values, 1)));
+  }
   PrintLatency("as fast as it goes", answers, watched);
 
   Check(machine.blocks->Flush(), "flushing");
@@ -318,6 +426,10 @@ void RunFleet(const Flags& flags, std::uint64_t things) {
   std::uint64_t paced = std::min<std::uint64_t>(things, 200'000);
   feed.Reports(things + fast, paced, static_cast<double>(kBatch) * per_report / 1e6);
   PrintLatency("at half load with a checkpoint", answers, watched);
+  if (flags.expiry_days > 0) {
+    MeasureExpiry(flags, things, machine, answers, watched, feed, things + fast + paced,
+                  static_cast<double>(kBatch) * per_report / 1e6);
+  }
   std::fflush(stdout);
   _exit(0);
 }
@@ -378,6 +490,10 @@ int Main(int argc, char** argv) {
       flags.statistical = std::atoi(value), ++i;
     } else if (flag == "--ml") {
       flags.ml = std::atoi(value), ++i;
+    } else if (flag == "--export") {
+      flags.exported = std::atoi(value), ++i;
+    } else if (flag == "--expiry") {
+      flags.expiry_days = std::atoi(value), ++i;
     } else if (flag == "--folder") {
       flags.folder = value, ++i;
     } else {
@@ -386,8 +502,8 @@ int Main(int argc, char** argv) {
     }
   }
   log::SetLevel(log::Level::kError);
-  std::printf("fleet: 10 behaviors (%d statistical, %d ML), reports of 15 metrics in JSON, %u shards, one sync each %zu reports\n",
-              flags.statistical, flags.ml, flags.shards, kBatch);
+  std::printf("fleet: 10 behaviors (%d statistical, %d ML, %d exported), reports of 15 metrics in JSON, %u shards, one sync each %zu reports\n",
+              flags.statistical, flags.ml, flags.exported, flags.shards, kBatch);
   std::fflush(stdout);
   for (std::uint64_t things : flags.things) {
     std::error_code ignored;

@@ -66,6 +66,18 @@ Machine::Machine(const Options& o, Answers& answers) : options(o), directory(kAc
     shard.engine.sha256 = Sha256;
     shard.engine.max_unregistered_things = 10'000'000;
     shard.admission.min_report_interval_seconds = 0;
+    if (options.exported > 0) {
+      // As MetricsExporter::Add; where that has a thread that sends, messages that are due are let go of here.
+      shard.exported = [this](const std::string& topic, std::string_view item) {
+        std::lock_guard lock(export_mutex_);
+        std::int64_t now = clock.MonotonicMillis();
+        export_batches_.Add(topic, item, now);
+        while (auto message = export_batches_.Take(now, false)) {
+          exports_.values += message->values;
+          exports_.bytes += message->payload.size();
+        }
+      };
+    }
     if (options.checkpoint_records > 0) {
       shard.min_checkpoint_records = shard.max_checkpoint_records = options.checkpoint_records;
     }
@@ -108,7 +120,7 @@ std::vector<ingest::Record> Machine::Configuration() const {
     records.emplace_back(ingest::CustomMetricSetRecord{
         0, {model::CustomMetricName(name), id++, model::CustomMetricType::kNumber}});
   }
-  records.emplace_back(ingest::ProfileSetRecord{0, Fleet::Profile(options.statistical, options.ml)});
+  records.emplace_back(ingest::ProfileSetRecord{0, Fleet::Profile(options.statistical, options.ml, options.exported)});
   for (std::uint64_t thing = 0; thing < options.things; ++thing) {
     ingest::ThingSetRecord record;
     record.config = {Fleet::EntityOf(thing), model::ThingName(Fleet::NameOf(thing)), true, {model::ThingGroupName("all")}};
@@ -215,6 +227,11 @@ telemetry::Checkpointer::Stats Machine::CheckpointStats() {
     });
   }
   return sum;
+}
+
+Machine::Exports Machine::exports() {
+  std::lock_guard lock(export_mutex_);
+  return exports_;
 }
 
 std::uint64_t Machine::violations() {

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "edge_loop.h"
+#include "export_batches.h"
 #include "fault_book.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/registry/directory.h"
@@ -37,7 +39,7 @@ class Machine {
     std::string folder;
     std::uint32_t shards = 2;
     std::uint64_t things = 0;
-    int statistical = 0, ml = 0;
+    int statistical = 0, ml = 0, exported = 0;
     std::uint64_t checkpoint_records = 0;   // 0: the server's own choice
   };
   Machine(const Options& options, Answers& answers);
@@ -64,6 +66,11 @@ class Machine {
   std::uint64_t RecorderBytes();
   telemetry::Checkpointer::Stats CheckpointStats();
   std::uint64_t violations();
+  /// Values that went into messages of the export, and these messages' bytes. Nobody takes them further.
+  struct Exports {
+    std::uint64_t values = 0, bytes = 0;
+  };
+  Exports exports();
 
   Options options;
   SystemClock clock;
@@ -78,6 +85,9 @@ class Machine {
  private:
   std::shared_ptr<ingest::LogBatch> batch_ = std::make_shared<ingest::LogBatch>();
   std::string scratch_;
+  std::mutex export_mutex_;
+  ingest::ExportBatches export_batches_{{}};
+  Exports exports_;
 };
 
 }  // namespace fleetward::bench

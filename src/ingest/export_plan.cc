@@ -9,7 +9,10 @@
 namespace fleetward::ingest {
 namespace {
 
+/// Most names need no escapes.
 std::string Quoted(std::string_view text) {
+  bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; });
+  if (plain) return '"' + std::string(text) + '"';
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -357,7 +357,11 @@ Result<SecurityProfile> SecurityProfileFromJson(const json& object) {
   return profile;
 }
 
-std::string ToJsonText(const MetricValue& value) { return Text(ToJson(value)); }
+std::string ToJsonText(const MetricValue& value) {
+  // By far the most frequent ones.
+  if (auto* count = std::get_if<Count>(&value)) return "{\"count\":" + std::to_string(count->value) + "}";
+  return Text(ToJson(value));
+}
 std::string ToJsonText(const Behavior& behavior) { return Text(ToJson(behavior)); }
 std::string ToJsonText(const SecurityProfile& profile) { return Text(ToJson(profile)); }
 
