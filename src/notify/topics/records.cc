@@ -1,5 +1,6 @@
 #include "records.h"
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 namespace fleetward::notify {
@@ -109,6 +110,21 @@ Result<TopicCounts> LoadCounts(const store::Reader& reader, const std::string& t
 Status StoreCounts(store::Transaction& tx, const std::string& topic, const TopicCounts& counts) {
   return tx.Put(kCounts, topic, std::to_string(counts.confirmed) + ' ' + std::to_string(counts.pending) + ' ' +
                                     std::to_string(counts.deleted));
+}
+
+Result<std::size_t> LoadTopicTotal(const store::Reader& reader) {
+  FW_ASSIGN(auto stored, reader.Get(kTotals, "topics"));
+  if (stored) return static_cast<std::size_t>(std::strtoull(stored->c_str(), nullptr, 10));
+  std::size_t total = 0;  // the topics of an older release: counted once
+  FW_TRY(reader.Scan(kTopics, "", "", [&](std::string_view, std::string_view) {
+    ++total;
+    return true;
+  }));
+  return total;
+}
+
+Status StoreTopicTotal(store::Transaction& tx, std::size_t total) {
+  return tx.Put(kTotals, "topics", std::to_string(total));
 }
 
 }  // namespace fleetward::notify

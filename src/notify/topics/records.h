@@ -15,6 +15,7 @@ inline constexpr store::Table kEndpoints{"sns_endpoints"};                // key
 inline constexpr store::Table kEnded{"sns_ended_subscriptions"};          // as kSubscriptions; can be restored by a token
 inline constexpr store::Table kAging{"sns_aging_subscriptions"};          // key: created (8), key of the two above: what may expire
 inline constexpr store::Table kCounts{"sns_topic_counts"};                // key: name; "confirmed pending deleted"
+inline constexpr store::Table kTotals{"sns_totals"};                        // key: "topics"; how many there are
 inline constexpr store::Table kConfirmations{"sns_confirmation_mails"};   // key: who, NUL, random; value: when
 
 inline constexpr auto kTokenLife = std::chrono::hours(48);
@@ -44,5 +45,8 @@ struct TopicCounts {
 };
 Result<TopicCounts> LoadCounts(const store::Reader& reader, const std::string& topic);
 Status StoreCounts(store::Transaction& tx, const std::string& topic, const TopicCounts& counts);
+/// How many topics there are: kept as well.
+Result<std::size_t> LoadTopicTotal(const store::Reader& reader);
+Status StoreTopicTotal(store::Transaction& tx, std::size_t total);
 
 }  // namespace fleetward::notify

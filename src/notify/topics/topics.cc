@@ -51,11 +51,9 @@ Result<std::string> TopicService::CreateTopic(std::string_view actor, const std:
       }
       return {};
     }
-    std::size_t count = 0;
-    FW_TRY(tx.Scan(kTopics, "", "", [&](std::string_view, std::string_view) {
-      return ++count < settings_.max_topics;
-    }));
+    FW_ASSIGN(std::size_t count, LoadTopicTotal(tx));
     if (count >= settings_.max_topics) return Error(Code::kLimitExceeded, "Topic limit exceeded");
+    FW_TRY(StoreTopicTotal(tx, count + 1));
     Topic topic{name, attributes, tags, clock_.Now()};
     FW_TRY(StoreCounts(tx, name, {}));
     return tx.Put(kTopics, name, Encode(topic));
@@ -66,6 +64,10 @@ Result<std::string> TopicService::CreateTopic(std::string_view actor, const std:
 Status TopicService::DeleteTopic(std::string_view actor, std::string_view arn) {
   FW_ASSIGN(std::string name, TopicNameOf(arn));
   return store_.Write(actor, [&](store::Transaction& tx) -> Status {
+    FW_ASSIGN(auto stored, tx.Get(kTopics, name));
+    if (!stored) return {};  // idempotent, as the service
+    FW_ASSIGN(std::size_t count, LoadTopicTotal(tx));
+    FW_TRY(StoreTopicTotal(tx, count - 1));
     std::string prefix = name + '\0';
     for (const store::Table& table : {kSubscriptions, kEndpoints, kEnded}) {
       std::vector<std::string> keys;

@@ -227,6 +227,30 @@ TEST_F(TopicsTest, CountsFollowEveryChange) {
   EXPECT_EQ(topics_.ViewTopic(arn_)->confirmed, 1);
 }
 
+TEST_F(TopicsTest, TopicsAreCountedNotWalked) {
+  TopicSettings settings = Settings();
+  settings.max_topics = 60;
+  CountingStore counting(*store_);
+  TopicService topics{counting, outbox_, clock_, settings};
+  auto create = [&](int i) { return topics.CreateTopic("k", "t" + std::to_string(i), {}, {}); };
+  for (int i = 0; i < 59; ++i) ASSERT_TRUE(create(i).ok());  // and Alerts
+  counting.seen = 0;
+  EXPECT_EQ(create(59).error().code(), Code::kLimitExceeded);
+  EXPECT_TRUE(create(58).ok());  // it is there
+  ASSERT_TRUE(topics.DeleteTopic("k", topics.TopicArn("t0")).ok());
+  ASSERT_TRUE(topics.DeleteTopic("k", topics.TopicArn("t0")).ok());
+  EXPECT_TRUE(create(59).ok());
+  EXPECT_EQ(create(60).error().code(), Code::kLimitExceeded);
+  EXPECT_EQ(counting.seen, 0U) << "no topic was looked at for being counted";
+  // Those of an older release are counted once.
+  ASSERT_TRUE(store_->Write([](store::Transaction& tx) { return tx.Erase({"sns_totals"}, "topics"); }).ok());
+  EXPECT_EQ(create(60).error().code(), Code::kLimitExceeded);
+  ASSERT_TRUE(topics.DeleteTopic("k", topics.TopicArn("t1")).ok());
+  counting.seen = 0;
+  EXPECT_TRUE(create(60).ok());
+  EXPECT_EQ(counting.seen, 0U);
+}
+
 TEST_F(TopicsTest, ExpiryCostsWhatItRemoves) {
   CountingStore counting(*store_);
   TopicService topics{counting, outbox_, clock_, Settings()};
