@@ -131,7 +131,9 @@ TEST_F(ThingsTest, TypesAreDeletedSomeTimeAfterDeprecation) {
   EXPECT_OK(registry->thing_types.Deprecate("t", "pump", true));
   EXPECT_FALSE(registry->thing_types.Describe("pump")->deprecated);
   EXPECT_OK(registry->thing_types.Deprecate("t", "pump", false));
-  clock.Advance(std::chrono::seconds(300));
+  clock.Advance(std::chrono::seconds(299));
+  EXPECT_CODE(registry->thing_types.Delete("t", "pump"), Code::kInvalidArgument);
+  clock.Advance(std::chrono::seconds(1));
   EXPECT_OK(registry->thing_types.Delete("t", "pump"));
   EXPECT_CODE(registry->thing_types.Describe("pump"), Code::kNotFound);
   EXPECT_TRUE(registry->thing_types.List("", {})->items.empty());
