@@ -75,6 +75,16 @@ std::string StatisticOf(const model::BehaviorCriteria& criteria) {
   return *criteria.statistic + " " + std::string(model::OperatorName(*criteria.comparison_operator));
 }
 
+/// "reports STATIC 900": windows of reports' deltas or of the broker's counts.
+std::optional<std::string> WindowOf(const model::Behavior& behavior) {
+  const model::MetricInfo* info = model::FindBuiltinMetric(*behavior.metric);
+  const model::BehaviorCriteria& criteria = *behavior.criteria;
+  if (!info || !info->needs_duration || !criteria.duration_seconds) return std::nullopt;
+  if (!info->delta && info->side != model::MetricSide::kCloud) return std::nullopt;
+  return std::string(info->delta ? "reports " : "broker ") + std::string(model::CriteriaTypeName(criteria.type())) + " " +
+         std::to_string(*criteria.duration_seconds);
+}
+
 /// Every behavior there could be, right or wrong: metric, dimension, kind, operator.
 template <class Fn>
 void EachBehavior(const Fn& fn) {
@@ -117,11 +127,12 @@ void EachBehavior(const Fn& fn) {
 
 /// Whatever the API accepts has a scenario that expects its alarm on, and off again.
 TEST(ScenarioCoverage, EveryBehaviorThatTheApiAcceptsIsSeenOnAndOff) {
-  std::set<std::string> combinations, statistics;
+  std::set<std::string> combinations, statistics, windows;
   for (const auto& path : Files()) {
     for (const CoveredBehavior& covered : RunScenario(TextOf(path), false).covered) {
       if (!covered.cleared || !covered.behavior.criteria) continue;
       combinations.insert(CombinationOf(covered.behavior, covered.custom));
+      if (auto window = WindowOf(covered.behavior)) windows.insert(*window);
       if (covered.behavior.criteria->statistic) statistics.insert(StatisticOf(*covered.behavior.criteria));
     }
   }
@@ -138,6 +149,12 @@ TEST(ScenarioCoverage, EveryBehaviorThatTheApiAcceptsIsSeenOnAndOff) {
     missing.insert("STATISTICAL " + StatisticOf(*behavior.criteria));
   });
   EXPECT_GT(valid.size(), 250u);
+  for (const char* of : {"reports STATIC ", "reports STATISTICAL ", "broker STATIC ", "broker STATISTICAL "}) {
+    for (int duration : {300, 600, 900, 1800, 3600}) {
+      std::string window = of + std::to_string(duration);
+      if (!windows.contains(window)) missing.insert(window);
+    }
+  }
   for (const std::string& combination : missing) ADD_FAILURE() << "no scenario: " << combination;
 }
 
