@@ -1,7 +1,6 @@
 #include "fleetward/base/encoding.h"
 
 #include <array>
-#include <bit>
 
 namespace fleetward {
 namespace {
@@ -145,13 +144,7 @@ bool IsUtf8(std::string_view text) {
   return true;
 }
 
-void ByteWriter::F64(double v) { U64(std::bit_cast<std::uint64_t>(v)); }
-
-void ByteWriter::Varint(std::uint64_t v) {
-  if (v < 0x80) {  // most of them
-    out_.push_back(static_cast<char>(v));
-    return;
-  }
+void ByteWriter::LongVarint(std::uint64_t v) {
   char buffer[10];
   std::size_t size = 0;
   while (v >= 0x80) {
@@ -162,9 +155,7 @@ void ByteWriter::Varint(std::uint64_t v) {
   out_.append(buffer, size);
 }
 
-double ByteReader::F64() { return std::bit_cast<double>(U64()); }
-
-std::uint64_t ByteReader::Varint() {
+std::uint64_t ByteReader::LongVarint() {
   std::uint64_t v = 0;
   std::size_t size = 0;
   for (int shift = 0; shift < 64 && size < in_.size(); shift += 7) {
@@ -179,17 +170,6 @@ std::uint64_t ByteReader::Varint() {
   ok_ = false;
   in_ = {};
   return 0;
-}
-
-std::string_view ByteReader::Raw(std::uint64_t size) {
-  if (size > in_.size()) {
-    ok_ = false;
-    in_ = {};
-    return {};
-  }
-  std::string_view raw = in_.substr(0, size);
-  in_.remove_prefix(size);
-  return raw;
 }
 
 }  // namespace fleetward

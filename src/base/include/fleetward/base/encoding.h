@@ -1,6 +1,8 @@
 // Text encodings and a bounded byte reader and writer. Pure functions; outside input never throws.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,8 +34,14 @@ class ByteWriter {
   void U16(std::uint16_t v) { Fixed(v); }
   void U32(std::uint32_t v) { Fixed(v); }
   void U64(std::uint64_t v) { Fixed(v); }
-  void F64(double v);
-  void Varint(std::uint64_t v);
+  void F64(double v) { Fixed(std::bit_cast<std::uint64_t>(v)); }
+  void Varint(std::uint64_t v) {
+    if (v < 0x80) {  // most of them: worth the inlining
+      out_.push_back(static_cast<char>(v));
+    } else {
+      LongVarint(v);
+    }
+  }
   /// Zig-zag, so small negative numbers stay short.
   void SignedVarint(std::int64_t v) {
     Varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
@@ -51,6 +59,7 @@ class ByteWriter {
     for (std::size_t i = 0; i < sizeof(T); ++i) buffer[i] = static_cast<char>(v >> (8 * i));
     out_.append(buffer, sizeof(T));
   }
+  void LongVarint(std::uint64_t v);
   std::string& out_;
 };
 
@@ -65,8 +74,15 @@ class ByteReader {
   std::uint16_t U16() { return Fixed<std::uint16_t>(); }
   std::uint32_t U32() { return Fixed<std::uint32_t>(); }
   std::uint64_t U64() { return Fixed<std::uint64_t>(); }
-  double F64();
-  std::uint64_t Varint();
+  double F64() { return std::bit_cast<double>(U64()); }
+  std::uint64_t Varint() {
+    if (!in_.empty() && static_cast<unsigned char>(in_[0]) < 0x80) {  // most of them: worth the inlining
+      auto byte = static_cast<unsigned char>(in_[0]);
+      in_.remove_prefix(1);
+      return byte;
+    }
+    return LongVarint();
+  }
   std::int64_t SignedVarint() {
     std::uint64_t v = Varint();
     return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
@@ -76,9 +92,19 @@ class ByteReader {
     std::uint64_t size = Varint();
     return Raw(size);
   }
-  std::string_view Raw(std::uint64_t size);
+  std::string_view Raw(std::uint64_t size) {
+    if (size > in_.size()) {
+      ok_ = false;
+      in_ = {};
+      return {};
+    }
+    std::string_view raw = in_.substr(0, size);
+    in_.remove_prefix(size);
+    return raw;
+  }
 
  private:
+  std::uint64_t LongVarint();
   template <class T>
   T Fixed() {
     std::string_view raw = Raw(sizeof(T));
