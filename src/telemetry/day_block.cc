@@ -168,8 +168,8 @@ struct DayEncoder::Impl {
     for (std::size_t n = 0; n < column.rows.size(); ++n) {
       const Sample& sample = *samples[column.rows[n]];
       const Sample::Field& field = sample.fields()[column.fields[n]];
-      std::uint32_t common = before_field ? std::min(before_field->count, field.count) : 0, i = 0;
-      while (i < common && SameElement(sample, field, i, *before, *before_field, i)) ++i;
+      std::uint32_t common = before_field ? std::min(before_field->count, field.count) : 0;
+      std::uint32_t i = before_field ? FirstDifference(sample, field, *before, *before_field, common) : 0;
       if (before_field && i == field.count && field.count == before_field->count) {
         same_rows[n / 8] = static_cast<char>(same_rows[n / 8] | 1 << n % 8);
       } else {
@@ -367,8 +367,9 @@ struct DayDecoder::Impl {
       auto first = static_cast<std::uint32_t>(kind == ValueKind::kCidrs     ? sample.prefixes().size()
                                               : kind == ValueKind::kStrings ? sample.string_count()
                                                                             : sample.words().size());
-      for (std::uint32_t i = 0; i < count; ++i) {
-        if (i < common && (same(n) || !(changes[i / 8] >> i % 8 & 1))) {
+      if (same(n)) CopyElements(*before, before_field, common, sample);
+      for (std::uint32_t i = same(n) ? common : 0; i < count; ++i) {
+        if (i < common && !(changes[i / 8] >> i % 8 & 1)) {
           CopyElement(*before, before_field, i, sample);
           continue;
         }

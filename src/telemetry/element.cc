@@ -29,6 +29,19 @@ void PutElement(const Sample& sample, const Sample::Field& field, std::uint32_t 
   }
 }
 
+void PutElements(const Sample& sample, const Sample::Field& field, std::string& out) {
+  if (field.kind == ValueKind::kStrings || field.kind == ValueKind::kCidrs) {
+    for (std::uint32_t i = 0; i < field.count; ++i) PutElement(sample, field, i, out);
+    return;
+  }
+  const std::size_t width = field.kind == ValueKind::kPorts ? 2 : 8;
+  std::size_t at = out.size();
+  out.resize(at + width * field.count);
+  for (std::uint64_t word : sample.words().subspan(field.first, field.count)) {
+    for (std::size_t byte = 0; byte < width; ++byte) out[at++] = static_cast<char>(word >> (8 * byte));
+  }
+}
+
 bool GetElement(ByteReader& in, ValueKind kind, Sample& out) {
   switch (kind) {
     case ValueKind::kPorts: out.mutable_words().push_back(in.U16()); return in.ok();
@@ -51,11 +64,40 @@ bool GetElement(ByteReader& in, ValueKind kind, Sample& out) {
   }
 }
 
+bool GetElements(ByteReader& in, ValueKind kind, std::uint32_t count, Sample& out) {
+  if (kind == ValueKind::kPorts) {
+    std::string_view raw = in.Raw(std::uint64_t{2} * count);
+    for (std::size_t at = 0; at < raw.size(); at += 2) {
+      auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(raw[at + i])); };
+      out.mutable_words().push_back(byte(0) | byte(1) << 8);
+    }
+    return in.ok();
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (!GetElement(in, kind, out)) return false;
+  }
+  return true;
+}
+
 void CopyElement(const Sample& from, const Sample::Field& field, std::uint32_t i, Sample& out) {
   switch (field.kind) {
     case ValueKind::kCidrs: out.mutable_prefixes().push_back(from.prefixes()[field.first + i]); return;
     case ValueKind::kStrings: out.AppendString(from.String(field.first + i)); return;
     default: out.mutable_words().push_back(from.words()[field.first + i]); return;
+  }
+}
+
+void CopyElements(const Sample& from, const Sample::Field& field, std::uint32_t count, Sample& out) {
+  auto append = [&](auto list, auto& to) {
+    auto part = list.subspan(field.first, count);
+    to.insert(to.end(), part.begin(), part.end());
+  };
+  switch (field.kind) {
+    case ValueKind::kCidrs: append(from.prefixes(), out.mutable_prefixes()); return;
+    case ValueKind::kStrings:
+      for (std::uint32_t i = 0; i < count; ++i) out.AppendString(from.String(field.first + i));
+      return;
+    default: append(from.words(), out.mutable_words()); return;
   }
 }
 

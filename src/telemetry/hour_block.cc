@@ -64,7 +64,8 @@ bool GetNumber(ByteReader& in, double before, double& value) {
   }
   std::int64_t base = Scaled(before, kScale[form]).value_or(0);
   auto whole = static_cast<std::int64_t>(static_cast<std::uint64_t>(base) + static_cast<std::uint64_t>(UnZigZag(code >> 2)));
-  value = static_cast<double>(whole) / kScale[form];
+  value = static_cast<double>(whole);
+  if (form != kWhole) value /= kScale[form];
   return in.ok();
 }
 
@@ -72,13 +73,16 @@ void PutList(const Sample& sample, const Sample::Field& field, const Sample* pre
              std::string& out) {
   ByteWriter w(out);
   std::uint32_t common = before ? std::min(before->count, field.count) : 0;
-  std::uint32_t first_change = 0;
-  while (first_change < common && SameElement(sample, field, first_change, *previous, *before, first_change)) ++first_change;
+  std::uint32_t first_change = before ? FirstDifference(sample, field, *previous, *before, common) : 0;
   if (before && first_change == field.count && before->count == field.count) {
     w.U8(0);
     return;
   }
   w.Varint(std::uint64_t{field.count} + 1);
+  if (common == 0) {
+    PutElements(sample, field, out);
+    return;
+  }
   std::size_t mask_at = out.size();
   out.append((common + 7) / 8, '\0');
   for (std::uint32_t i = first_change; i < field.count; ++i) {
@@ -102,8 +106,13 @@ bool GetList(ByteReader& in, Sample& out, const Sample::Field& shape, const Samp
   std::uint32_t common = before ? static_cast<std::uint32_t>(std::min<std::uint64_t>(before->count, count)) : 0;
   std::string_view mask = code == 0 ? std::string_view() : in.Raw((common + 7) / 8);
   if (!in.ok()) return false;
+  if (code == 0) {
+    CopyElements(*previous, *before, common, out);
+    return true;
+  }
+  if (common == 0) return GetElements(in, shape.kind, static_cast<std::uint32_t>(count), out);
   for (std::uint32_t i = 0; i < count; ++i) {
-    bool same = i < common && (code == 0 || !(mask[i / 8] >> i % 8 & 1));
+    bool same = i < common && !(mask[i / 8] >> i % 8 & 1);
     if (same) {
       CopyElement(*previous, *before, i, out);
     } else if (!GetElement(in, shape.kind, out)) {

@@ -15,7 +15,7 @@ using model::ValueKind;
 
 void PackList(const Sample& sample, const Sample::Field& field, std::string& out) {
   ByteWriter(out).Varint(field.count);
-  for (std::uint32_t i = 0; i < field.count; ++i) PutElement(sample, field, i, out);
+  PutElements(sample, field, out);
 }
 
 /// Time, report id, then the values; reporter and schema stand in the rows.
@@ -40,8 +40,7 @@ void UnpackList(ByteReader& in, const Sample::Field& shape, Sample& out) {
                                           : shape.kind == ValueKind::kStrings ? out.string_count()
                                                                               : out.words().size());
   out.AddField(shape.key, shape.kind, first, count);
-  for (std::uint32_t i = 0; i < count && GetElement(in, shape.kind, out); ++i) {
-  }
+  GetElements(in, shape.kind, count, out);
 }
 
 }  // namespace
@@ -89,9 +88,13 @@ void OpenRows::Unpack(Scratch& scratch) const {
   Sample& out = scratch.previous;
   out.Clear();
   if (reporter_at_ != kNone) out.reporter = ByteReader(rows().substr(reporter_at_)).Bytes();
-  ByteReader schema(rows().substr(schema_at_));
-  scratch.schema.clear();
-  ReadSchema(schema, scratch.schema);
+  std::string_view behind = rows().substr(schema_at_);
+  if (scratch.schema_bytes.empty() || !behind.starts_with(scratch.schema_bytes)) {  // things of a fleet are much alike
+    ByteReader schema(behind);
+    scratch.schema.clear();
+    ReadSchema(schema, scratch.schema);
+    scratch.schema_bytes = behind.substr(0, behind.size() - schema.remaining());
+  }
   ByteReader in({bytes_.get() + rows_, newest_});
   out.time = FromMillis(static_cast<std::int64_t>(in.U64()));
   out.report_id = in.U64();

@@ -20,7 +20,8 @@ class OpenRows {
   /// What Append works with; one for many OpenRows.
   struct Scratch {
     Sample previous;
-    std::vector<Sample::Field> schema;
+    std::vector<Sample::Field> schema;  // read last, and its bytes
+    std::string schema_bytes;
     std::string row;
   };
 

@@ -30,16 +30,6 @@ void Sample::Clear() {
   text_.clear();
 }
 
-void Sample::AddCount(SeriesKey key, std::int64_t value) {
-  fields_.push_back({key, ValueKind::kCount, static_cast<std::uint32_t>(words_.size()), 1});
-  words_.push_back(static_cast<std::uint64_t>(value));
-}
-
-void Sample::AddNumber(SeriesKey key, double value) {
-  fields_.push_back({key, ValueKind::kNumber, static_cast<std::uint32_t>(words_.size()), 1});
-  words_.push_back(std::bit_cast<std::uint64_t>(value));
-}
-
 void Sample::AddPorts(SeriesKey key, std::span<const std::uint16_t> ports) {
   fields_.push_back({key, ValueKind::kPorts, static_cast<std::uint32_t>(words_.size()),
                      static_cast<std::uint32_t>(ports.size())});

@@ -1,6 +1,7 @@
 // What the telemetry store takes and gives: one report, or one bucket of cloud-side counts, of one thing.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -69,8 +70,12 @@ class Sample {
   std::string reporter;          // certificate of the reporting connection, raw SHA-256 (32 bytes) or empty
 
   void Clear();
-  void AddCount(SeriesKey key, std::int64_t value);
-  void AddNumber(SeriesKey key, double value);
+  void AddCount(SeriesKey key, std::int64_t value) {
+    AddWord(key, model::ValueKind::kCount, static_cast<std::uint64_t>(value));
+  }
+  void AddNumber(SeriesKey key, double value) {
+    AddWord(key, model::ValueKind::kNumber, std::bit_cast<std::uint64_t>(value));
+  }
   void AddPorts(SeriesKey key, std::span<const std::uint16_t> ports);
   void AddNumbers(SeriesKey key, std::span<const double> numbers);
   void AddPrefixes(SeriesKey key, std::span<const model::IpPrefix> prefixes);
@@ -111,6 +116,10 @@ class Sample {
   }
 
  private:
+  void AddWord(SeriesKey key, model::ValueKind kind, std::uint64_t word) {
+    fields_.push_back({key, kind, static_cast<std::uint32_t>(words_.size()), 1});
+    words_.push_back(word);
+  }
   std::vector<Field> fields_;
   std::vector<std::uint64_t> words_;
   std::vector<model::IpPrefix> prefixes_;
