@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker_calls.h"
 #include "client_socket.h"
 #include "edge.h"
 #include "fleetward/base/file.h"
@@ -77,7 +78,9 @@ int OnBasicAuth(int, void* data, void* userdata) {
   request.password = Text(event->password);
   request.protocol = mosquitto_client_protocol_version(event->client);
   request.clean_session = mosquitto_client_clean_session(event->client);
-  return Answer(EdgeOf(userdata).OnConnect(request));
+  Verdict verdict = EdgeOf(userdata).OnConnect(request);
+  if (verdict == Verdict::kAllow) plugin::NoteAdmitted(event->client);
+  return Answer(verdict);
 }
 
 int OnAcl(int, void* data, void* userdata) {
@@ -191,6 +194,9 @@ __attribute__((visibility("default"))) int mosquitto_plugin_init(mosquitto_plugi
   for (const Callback& callback : kCallbacks) {
     int rc = mosquitto_callback_register(identifier, callback.event, callback.function, callback.topic, made.get());
     if (rc != MOSQ_ERR_SUCCESS) return rc;
+  }
+  if (!plugin::BrokerCallsAreTaken()) {
+    made->broker.Log("fleetward: handshakes may delay clients: the plugin is not preloaded");
   }
   *userdata = made.release();
   return MOSQ_ERR_SUCCESS;

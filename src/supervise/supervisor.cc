@@ -36,9 +36,12 @@ constexpr std::int64_t kServerGraceMs = 2500;
 // not take (docs/performance.md). Where it is missing the loader says so and the broker runs without.
 constexpr const char* kBrokerAllocator = "libtcmalloc_minimal.so.4";
 
-std::string BrokerPreload() {
+// The plugin takes over calls of the broker's loop (src/plugin/broker_calls.h): so it is there before the broker looks
+// them up.
+std::string BrokerPreload(const std::string& plugin) {
   const char* others = std::getenv("LD_PRELOAD");
-  return others == nullptr || *others == '\0' ? kBrokerAllocator : std::string(kBrokerAllocator) + ":" + others;
+  std::string own = kBrokerAllocator + (":" + plugin);
+  return others == nullptr || *others == '\0' ? own : own + ":" + others;
 }
 
 struct Child {
@@ -251,7 +254,7 @@ Status Supervisor::State::StartBroker() {
   launch.identity = identity;
   launch.death_signal = SIGTERM;
   launch.stdout_fd = writer.get();
-  launch.environment = {{"OPENSSL_CONF", paths.broker_tls}, {"LD_PRELOAD", BrokerPreload()}};
+  launch.environment = {{"OPENSSL_CONF", paths.broker_tls}, {"LD_PRELOAD", BrokerPreload(options.broker.plugin_file)}};
   launch.bind_low_ports = std::any_of(options.broker.listeners.begin(), options.broker.listeners.end(),
                                       [](const MqttListener& listener) { return listener.port < 1024; });
   return Start(broker, launch);

@@ -97,7 +97,7 @@ TEST_F(SupervisorTest, SigtermEndsEverythingWithExitZero) {
   EXPECT_FALSE(MarkOf(server).has_value());
 }
 
-TEST_F(SupervisorTest, TheBrokerAloneGetsAnAllocatorOfItsOwnBesideWhatIsPreloaded) {
+TEST_F(SupervisorTest, TheBrokerAloneGetsAnAllocatorAndThePluginBesideWhatIsPreloaded) {
   Script("broker", "echo \"$LD_PRELOAD\" > " + dir_ + "/broker.preload; exec sleep 1000");
   Script("server", "echo \"$LD_PRELOAD\" > " + dir_ + "/server.preload; exec sleep 1000");
   const char* inherited = std::getenv("LD_PRELOAD");
@@ -109,7 +109,7 @@ TEST_F(SupervisorTest, TheBrokerAloneGetsAnAllocatorOfItsOwnBesideWhatIsPreloade
   };
   ASSERT_TRUE(Eventually([&] { return written("broker.preload") && written("server.preload"); }));
   EXPECT_EQ(*ReadFile(dir_ + "/broker.preload", 4096),
-            "libtcmalloc_minimal.so.4" + (others.empty() ? "" : ":" + others) + "\n");
+            "libtcmalloc_minimal.so.4:/x" + (others.empty() ? "" : ":" + others) + "\n");
   EXPECT_EQ(*ReadFile(dir_ + "/server.preload", 4096), others + "\n");
 }
 
