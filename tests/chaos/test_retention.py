@@ -66,3 +66,17 @@ def test_days_as_configured(stepped):  # noqa: F811
     live_through(fw, clock, 31)
     assert stored(fw) == [1, 50, 1]
     assert "in-alarm" not in kinds(fw)
+
+
+def test_days_at_lower_resolution(stepped):  # noqa: F811
+    fw, clock = stepped
+    fw.settings.update({"telemetry.downsampled_days": 20})
+    prepare(fw)
+    live_through(fw, clock, 13)
+    assert stored(fw) == [1, 50, 1]
+    live_through(fw, clock, 16)
+    coarse = stored(fw)
+    # One mean for the hour, or for each of two if one ended meanwhile.
+    assert len(coarse) == 1 and abs(coarse[0] - 52 / 3) < 1e-9 or len(coarse) == 2 and coarse != [1, 50], coarse
+    live_through(fw, clock, 22)
+    assert stored(fw) == []

@@ -186,3 +186,39 @@ def test_silence_alarms_and_clears(fw):
         wait_for(lambda: not iot.list_active_violations(thingName="sleeper")["activeViolations"], 10, "the alarm to clear")
     wait_for(lambda: iot.list_active_violations(thingName="sleeper")["activeViolations"], 20, "the next alarm")
     wait_for(lambda: "is offline" in fw.run("why", "sleeper", "--data", fw.data).stdout, 10, "the reason")
+
+
+def test_targets_cover_groups_below_them_and_each_kind_of_thing(make):
+    """Five profiles: on a group two levels above the thing's own, on another group, on all, registered and unregistered
+    things. One report of each device shows who is covered by which."""
+    fw = make({"detect.min_duration_seconds": 1})
+    iot = fw.iot
+    for name, parent in (("site", None), ("hall", "site"), ("row", "hall"), ("elsewhere", None)):
+        iot.create_thing_group(thingGroupName=name, **({"parentGroupName": parent} if parent else {}))
+    targets = {"above": fw.arn("thinggroup", "site"), "beside": fw.arn("thinggroup", "elsewhere"), "every": ALL,
+               "known": fw.arn("all", "registered-things"), "stray": fw.arn("all", "unregistered-things")}
+    for profile, target in targets.items():
+        iot.create_security_profile(securityProfileName=profile, behaviors=[PORTS])
+        iot.attach_security_profile(securityProfileName=profile, securityProfileTargetArn=target)
+    certificates = {"deep": fw.thing("deep"), "lone": fw.thing("lone")}
+    iot.add_thing_to_thing_group(thingGroupName="row", thingName="deep")
+    unknown = fw.certificate()
+    iot.attach_policy(policyName=fw.policy("unknown", ("Allow", "iot:*", "*")), target=unknown.arn)
+    certificates["nobody"] = unknown
+    for name, certificate in certificates.items():
+        body = report(1, {"listening_tcp_ports": {"ports": [{"port": 4444}], "total": 1}})
+        with Device(fw, certificate, name) as device:
+            assert device.publish(f"$aws/things/{name}/defender/metrics/json", json.dumps(body))
+
+    def alarms():
+        found = iot.list_active_violations(maxResults=250)["activeViolations"]
+        return {(v["thingName"], v["securityProfileName"]) for v in found}
+    expected = {("deep", "above"), ("deep", "every"), ("deep", "known"), ("lone", "every"), ("lone", "known"),
+                ("nobody", "every"), ("nobody", "stray")}
+    wait_for(lambda: alarms() == expected, 10, alarms)
+    # Out of the group it is covered by its ancestors no more.
+    iot.remove_thing_from_thing_group(thingGroupName="row", thingName="deep")
+    wait_for(lambda: alarms() == expected - {("deep", "above")}, 10, alarms)
+    now = time.time()
+    events = iot.list_violation_events(startTime=now - 600, endTime=now + 60, thingName="deep", securityProfileName="above")
+    assert [e["violationEventType"] for e in events["violationEvents"]] == ["alarm-invalidated", "in-alarm"]
