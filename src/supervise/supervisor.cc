@@ -266,6 +266,8 @@ Status Supervisor::State::StartServer() {
   launch.shown_as = "fleetward";  // the command may be /proc/self/exe
   launch.identity = identity;
   launch.death_signal = SIGTERM;
+  launch.bind_low_ports = std::any_of(options.server_ports.begin(), options.server_ports.end(),
+                                      [](const PortClaim& claim) { return claim.port < 1024; });
   return Start(server, launch);
 }
 

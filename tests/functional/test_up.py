@@ -17,6 +17,7 @@ import pytest
 
 from support.device import Device, Reporter, report
 from support.fleetward import Fleetward, clean_environment, mode
+from support.network import enter_private_network
 from support.paths import BUILD, FLEETWARD, ROOT
 from support.processes import alive, free_port, listeners, wait_for
 
@@ -208,6 +209,48 @@ def test_a_relative_data_folder_and_a_configuration_file(tmp_path):
         fw.stop()
     finally:
         fw.end()
+
+
+@pytest.fixture
+def own_network():
+    """Ports below 1024 that nobody else has."""
+    back = enter_private_network()
+    if not back:
+        pytest.skip("network namespaces are not allowed here")
+    yield
+    back()
+
+
+def test_443_with_alpn_beside_8883(make, own_network, tmp_path):
+    """AWS's newer clients go to port 443 and offer an ALPN name; both ports are one broker's."""
+    fw = make({"mqtt.listen": "127.0.0.1:8883,127.0.0.1:443"})
+    assert fw.endpoint["mqtt_port"] == 8883
+    fw.run("provision", "modern", "--data", fw.data, "--out", str(tmp_path / "out"))
+    certificate = SimpleNamespace(pem=str(tmp_path / "out/certificate.pem"), key=str(tmp_path / "out/private.key"))
+    context = ssl.create_default_context(cafile=fw.ca)
+    context.load_cert_chain(certificate.pem, certificate.key)
+    context.set_alpn_protocols(["x-amzn-mqtt-ca"])
+    with socket.create_connection(("127.0.0.1", 443), 5) as raw, context.wrap_socket(raw, server_hostname="localhost") as tls:
+        tls.sendall(b"\x10\x12\x00\x04MQTT\x04\x02\x00\x3c\x00\x06modern")
+        assert tls.recv(4) == b"\x20\x02\x00\x00"
+    # Our agent offers the name there, too.
+    agent = fw.agent(certificate, "modern", "-p", "443", "-i", "1")
+    agent.wait_accepted(2)
+    agent.stop()
+    with Reporter(fw, certificate, "modern") as device:
+        device.listen("json")
+        assert device.ask(report(int(time.time()) + 1000))[0] == "accepted"
+    assert fw.brokers() == [fw.pid("broker")]
+
+
+def test_the_api_on_a_port_of_roots(make, own_network):
+    """Started as root the server is somebody else, and keeps the right to its port alone."""
+    fw = make({"api.listen": "127.0.0.1:443"})
+    assert fw.iot.list_things()["things"] == []
+    if os.geteuid() == 0:
+        with open(f"/proc/{fw.pid('server')}/status") as file:
+            status = file.read()
+        assert int(re.search(r"CapEff:\s*(\w+)", status)[1], 16) == 1 << 10  # CAP_NET_BIND_SERVICE
 
 
 @pytest.mark.parametrize("setting, said", [("api.listen=nowhere", "api.listen"), ("no.such.key=1", "no.such.key"),
