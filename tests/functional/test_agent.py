@@ -218,6 +218,40 @@ def test_dry_run_prints_json_and_needs_no_broker(tmp_path):
     assert cbor2.loads((tmp_path / "cbor_metrics").read_bytes()) == json.loads(out[1])
 
 
+NO_NETLINK = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+int socket(int family, int type, int protocol) {
+  if (family == AF_NETLINK) return errno = EAFNOSUPPORT, -1;
+  return ((int (*)(int, int, int))dlsym(RTLD_NEXT, "socket"))(family, type, protocol);
+}
+"""
+
+
+@pytest.mark.skipif("asan" in BUILD or "tsan" in BUILD, reason="sanitizers want to be loaded first")
+def test_without_netlink_it_reads_proc(tmp_path):
+    """In a sandbox that knows no NETLINK_SOCK_DIAG."""
+    subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-", "-o", tmp_path / "shim.so", "-ldl"], input=NO_NETLINK, text=True,
+                   check=True)
+
+    def run(*flags):
+        return subprocess.run([BINARY, "-d", "-i", "1", "--count", "2", *flags], capture_output=True, text=True,
+                              env={**os.environ, "LD_PRELOAD": str(tmp_path / "shim.so")})
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()), \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind(("127.0.0.1", 0))
+        done = run()
+        assert done.returncode == 0 and "agent.netlink_unavailable" in done.stderr
+        metrics = json.loads(done.stdout.splitlines()[1])["metrics"]
+        assert listener.getsockname()[1] in [p["port"] for p in metrics["listening_tcp_ports"]["ports"]]
+        assert udp.getsockname()[1] in [p["port"] for p in metrics["listening_udp_ports"]["ports"]]
+        assert metrics["tcp_connections"]["established_connections"]["total"] >= 2
+        assert metrics["network_stats"]["bytes_in"] >= 0
+    assert run("--set", "collector=netlink").returncode != 0  # the shim does what it should
+
+
 def test_arguments_from_a_file_and_bad_ones(tmp_path):
     arguments = tmp_path / "arguments"
     arguments.write_text("-d\n--short_tags\n")

@@ -2,6 +2,7 @@
 import json
 import signal
 import ssl
+import subprocess
 import threading
 import time
 import urllib.request
@@ -9,7 +10,8 @@ import urllib.request
 import pytest
 
 from support import mail as mails
-from support.device import Device, Reporter, report
+from support.device import Device, Refused, Reporter, report
+from support.paths import TLS_LOAD
 from support.processes import listeners, wait_for
 
 # How long the server stands still.
@@ -198,6 +200,70 @@ def test_a_server_at_a_standstill_disturbs_no_device_and_loses_nothing(watched):
     wait_for(lambda: len(stream.accepted()) > before + STANDSTILL * 5, 30, "the answers of that time")
     assert stream.device.connects == 1 and not stream.device.ended
     all_there(fw, stream)
+
+
+def test_a_broker_that_starts_alone_enforces_the_last_policies(make):
+    """D20: without a server the broker has the file that it left."""
+    fw = make()
+    known = fw.thing("known", [("Allow", "iot:Connect", "client/known"), ("Allow", ["iot:Publish", "iot:Receive"], "topic/ok/*"),
+                               ("Allow", "iot:Subscribe", "topicfilter/ok/*")])
+    inactive = fw.thing("inactive")
+    fw.iot.update_certificate(certificateId=inactive.id, newStatus="INACTIVE")
+    fw.signal("server", signal.SIGSTOP)
+    try:
+        old = fw.pid("broker")
+        fw.signal("broker", signal.SIGKILL)
+        wait_for(lambda: fw.living("broker") not in (None, old), 30, "another broker")
+
+        def connected():
+            try:
+                return Device(fw, known, "known")
+            except Refused:
+                return None
+        device = wait_for(connected, 15, "a known device")
+        device.subscribe("ok/a")
+        assert device.publish("ok/a", b"hello")
+        device.wait_message("ok/a")
+        assert not device.publish("denied/a")
+        for certificate, client_id in ((inactive, "inactive"), (known, "other")):
+            with pytest.raises(Refused):
+                Device(fw, certificate, client_id)
+    finally:
+        fw.signal("server", signal.SIGCONT)
+
+
+def test_a_log_that_nobody_reads_does_not_stop_the_broker(make):
+    """D18: its lines go to the supervisor by a pipe, which some hundred connects fill."""
+    fw = make()
+    certificate = fw.thing("steady")
+    with Reporter(fw, certificate, "steady") as device:
+        device.listen("json")
+        fw.signal("supervisor", signal.SIGSTOP)
+        try:
+            load = subprocess.run([TLS_LOAD, "--port", str(fw.mqtt_port), "--mode", "full", "--count", "1500", "--flight", "40",
+                                   "--cert", certificate.pem, "--key", certificate.key, "--id", "c-%d"], capture_output=True,
+                                  text=True, timeout=120, env=fw.environment())
+            assert json.loads(load.stdout)["done"] == 1500, load.stdout
+            assert device.ask(report(1))[0] == "accepted"
+        finally:
+            fw.signal("supervisor", signal.SIGCONT)
+        assert device.ask(report(2))[0] == "accepted" and device.connects == 1
+    fw.stop()
+
+
+def test_a_broker_that_dies_at_once_is_started_less_and_less_often(make):
+    fw = make()
+    seen, end = [], time.monotonic() + 10
+    while time.monotonic() < end:
+        pid = fw.living("broker")
+        if pid and pid not in seen:
+            seen.append(pid)
+            fw.signal("broker", signal.SIGKILL)
+        time.sleep(0.01)
+    # 0.2 s, doubling: six in the ten seconds; without it a broker each few hundredths.
+    assert 3 <= len(seen) <= 7, seen
+    fw.wait_ready(30)
+    assert fw.brokers() == [fw.pid("broker")]
 
 
 def test_alarms_survive_the_servers_death_and_are_not_doubled(make, mail):

@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 
 from support import mail as mails
+from support.device import Device
 from support.mail import MailSink
 from support.network import enter_private_network
 from support.paths import FLEETWARD
@@ -209,6 +210,26 @@ def test_rogue_device_with_the_figures_of_the_story(make, mail):
     agent.stop()
 
 
+def test_the_simulated_rogue_is_what_the_story_says(make):
+    """100 random characters once a second, heard by itself, as another client id of the thing's certificate."""
+    fw = make()
+    certificate = fw.thing("MyDevice")
+    with Device(fw, certificate, "MyDevice") as device:
+        device.subscribe("rogue/messages")
+        rogue = subprocess.Popen([FLEETWARD, "simulate", "rogue", "--data", fw.data, "--cert", certificate.pem, "--key",
+                                  certificate.key], env=fw.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                 text=True, preexec_fn=die_with_parent)
+        device.wait_message("rogue/messages")
+        began = time.monotonic()
+        device.wait_message("rogue/messages", 5)
+        assert 3 < time.monotonic() - began < 8
+        shown = fw.run("status", "MyDevice", "--data", fw.data).stdout
+        end_rogue(rogue)
+        assert "client RogueAgent from" in shown and "connections    2" in shown
+        texts = [payload for _, payload in device.received("rogue/messages")]
+        assert all(re.fullmatch(rb"[A-Za-z0-9]{100}", text) for text in texts) and len(set(texts)) == len(texts)
+
+
 def test_an_unconfirmed_subscription_gets_nothing(make, mail):
     fw = make({"detect.min_duration_seconds": 1, "notify.smtp.url": mail.url})
     topic = fw.sns.create_topic(Name="quiet")["TopicArn"]
@@ -243,6 +264,45 @@ def test_mail_goes_through_tls_with_a_login_and_survives_failures(make, tmp_path
         # Never in clear text, whatever happens.
         assert all(session["tls"] for session in sink.sessions)
         assert "p@ss" not in fw.log()
+    finally:
+        sink.stop()
+
+
+def ask_for_confirmation(fw):
+    topic = fw.sns.create_topic(Name="alerts")["TopicArn"]
+    fw.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.org")
+
+
+@pytest.mark.parametrize("way", ["smtps", "starttls when offered"])
+def test_mail_is_sent_by_tls_where_there_is_tls(make, tmp_path, way):
+    """D35: smtps:// from the first byte; smtp:// takes what the relay offers."""
+    ca = TestCa(tmp_path)
+    sink = MailSink(tls=(f"{tmp_path}/broker.pem", f"{tmp_path}/broker.key"), implicit=way == "smtps")
+    try:
+        fw = make({"notify.smtp.url": sink.url.split("?")[0], "fetch.ca_file": ca.ca})
+        ask_for_confirmation(fw)
+        sink.wait(1)
+        assert way == "smtps" or sink.sessions[0]["tls"]
+    finally:
+        sink.stop()
+
+
+@pytest.mark.parametrize("relay", ["without TLS", "of a CA that nobody knows"])
+def test_a_relay_that_cannot_be_trusted_gets_no_mail(make, tmp_path, relay):
+    """?tls=required: rather late than in clear text or to a stranger; when the relay is mended the mail goes."""
+    ca = TestCa(tmp_path)
+    files = (f"{tmp_path}/broker.pem", f"{tmp_path}/broker.key")
+    sink = MailSink() if relay == "without TLS" else MailSink(tls=files)
+    try:
+        fw = make({"notify.smtp.url": f"smtp://127.0.0.1:{sink.port}?tls=required"})
+        ask_for_confirmation(fw)
+        wait_for(lambda: "delivery-failed" in fw.log() and 'reason="tls: ' in fw.log(), 15, "the failure in the log")
+        never(sink.all, 2, "a mail all the same")
+        assert "mail      by SMTP; waiting 1" in fw.run("status", "--data", fw.data).stdout
+        fw.stop()
+        fw.settings.update({"notify.smtp.url": sink.url, "fetch.ca_file": ca.ca})
+        fw.start()
+        wait_for(sink.all, 30, "the mail that waited")
     finally:
         sink.stop()
 

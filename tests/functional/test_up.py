@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import tarfile
@@ -84,6 +85,8 @@ def test_pid_files_name_living_processes(fw):
     for part in pids:
         with open(os.path.join(fw.data, f"{part}.pid")) as file:
             assert file.read().strip() == str(pids[part])
+    with open(f"/proc/{pids['supervisor']}/status") as file:
+        assert re.search(r"^Threads:\s*1$", file.read(), re.M)  # D17
     if os.geteuid() == 0:  # D34: server and broker are not root
         for part in ("server", "broker"):
             assert os.stat(f"/proc/{pids[part]}").st_uid != 0, part
@@ -308,6 +311,21 @@ def test_mails_are_kept_and_shown_without_a_relay(make):
     fw.sns.publish(TopicArn=topic, Message="hello there", Subject="Greetings")
     wait_for(lambda: "hello there" in fw.run("mail", "--data", fw.data).stdout, 10, "the second mail")
     assert "mail" in fw.run("status", "--data", fw.data).stdout.lower()
+
+
+def test_every_table_of_the_control_plane_has_the_account(make):
+    fw = make()
+    fw.thing("pump")
+    fw.sns.create_topic(Name="alerts")
+    fw.stop()
+    tables = {}
+    with sqlite3.connect(os.path.join(fw.data, "control.db")) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            tables[table] = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    assert {"t_things", "t_certificates", "t_policies", "t_sns_topics"} <= set(tables)
+    # Those two speak of the file itself.
+    without = {table for table, columns in tables.items() if "account" not in columns}
+    assert without == {"migrations", "store_sequence"}
 
 
 def test_status_and_why_of_a_thing(make):

@@ -17,8 +17,9 @@ class MailSink:
     """failure: None; "4xx" or "5xx" answer RCPT or DATA so; "hang" never answers DATA; "drop" takes the message and
     closes the connection before its 250 could be read; `times` says for how many messages."""
 
-    def __init__(self, tls=None, login=None):
-        """tls: (certificate file, key file) offers STARTTLS and demands it; login: (user, password) demands AUTH."""
+    def __init__(self, tls=None, login=None, implicit=False):
+        """tls: (certificate file, key file) offers STARTTLS and demands it, or with `implicit` speaks TLS from the first
+        byte; login: (user, password) demands AUTH."""
         self.mails = []       # parsed messages, in order
         self.envelopes = []   # (from, to)
         self.sessions = []    # dicts: tls, user
@@ -29,21 +30,23 @@ class MailSink:
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*tls)
-        self.context = context
+        self.context, self.implicit = context, implicit
         self.port = free_port()
         sink = self
 
         class Sink(Controller):
             def factory(self):
-                return SMTP(self.handler, hostname="sink", tls_context=sink.context, require_starttls=bool(sink.context),
-                            auth_required=bool(sink.login), auth_require_tls=bool(sink.context),
+                return SMTP(self.handler, hostname="sink", tls_context=None if implicit else sink.context,
+                            require_starttls=bool(sink.context) and not implicit, auth_required=bool(sink.login), auth_require_tls=bool(sink.context),
                             authenticator=sink._authenticate if sink.login else None, enable_SMTPUTF8=False)
 
-        self.controller = Sink(self, hostname="127.0.0.1", port=self.port)
+        self.controller = Sink(self, hostname="127.0.0.1", port=self.port, ssl_context=context if implicit else None)
         self.controller.start()
 
     @property
     def url(self):
+        if self.implicit:
+            return f"smtps://127.0.0.1:{self.port}"
         return f"smtp://127.0.0.1:{self.port}" + ("?tls=required" if self.context else "?tls=none")
 
     def _authenticate(self, _server, _session, _envelope, _mechanism, data):
