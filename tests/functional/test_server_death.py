@@ -2,7 +2,6 @@
 import json
 import signal
 import ssl
-import subprocess
 import threading
 import time
 import urllib.request
@@ -11,7 +10,6 @@ import pytest
 
 from support import mail as mails
 from support.device import Device, Refused, Reporter, report
-from support.paths import TLS_LOAD
 from support.processes import listeners, wait_for
 
 # How long the server stands still.
@@ -230,25 +228,6 @@ def test_a_broker_that_starts_alone_enforces_the_last_policies(make):
                 Device(fw, certificate, client_id)
     finally:
         fw.signal("server", signal.SIGCONT)
-
-
-def test_a_log_that_nobody_reads_does_not_stop_the_broker(make):
-    """D18: its lines go to the supervisor by a pipe, which some hundred connects fill."""
-    fw = make()
-    certificate = fw.thing("steady")
-    with Reporter(fw, certificate, "steady") as device:
-        device.listen("json")
-        fw.signal("supervisor", signal.SIGSTOP)
-        try:
-            load = subprocess.run([TLS_LOAD, "--port", str(fw.mqtt_port), "--mode", "full", "--count", "1500", "--flight", "40",
-                                   "--cert", certificate.pem, "--key", certificate.key, "--id", "c-%d"], capture_output=True,
-                                  text=True, timeout=120, env=fw.environment())
-            assert json.loads(load.stdout)["done"] == 1500, load.stdout
-            assert device.ask(report(1))[0] == "accepted"
-        finally:
-            fw.signal("supervisor", signal.SIGCONT)
-        assert device.ask(report(2))[0] == "accepted" and device.connects == 1
-    fw.stop()
 
 
 def test_a_broker_that_dies_at_once_is_started_less_and_less_often(make):

@@ -6,7 +6,7 @@ import time
 import botocore.exceptions
 import pytest
 
-from support.device import Device, report
+from support.device import Device, Reporter, report
 from support.processes import wait_for
 
 ALL = "arn:aws:iot:us-east-1:123456789012:all/things"
@@ -166,6 +166,44 @@ def test_violations_and_values(fw):
     iot.detach_security_profile(securityProfileName="tour", securityProfileTargetArn=ALL)
     iot.delete_security_profile(securityProfileName="tour")
     iot.delete_security_profile(securityProfileName="tour")
+
+
+def test_a_new_thing_of_an_old_name_inherits_nothing(fw):
+    """D9: values and alarms belong to the thing's id; what happened stays in the history."""
+    iot = fw.iot
+    metric = "aws:num-listening-tcp-ports"
+    iot.create_security_profile(securityProfileName="heirs", behaviors=[{
+        "name": "few", "metric": metric, "criteria": {"comparisonOperator": "less-than", "value": {"count": 5},
+                                                      "durationSeconds": 300}}])
+    iot.attach_security_profile(securityProfileName="heirs", securityProfileTargetArn=ALL)
+    certificate = fw.certificate()
+    iot.attach_policy(policyName=fw.policy("heir", ("Allow", "iot:*", "*")), target=certificate.arn)
+    old = iot.create_thing(thingName="heir")["thingId"]
+
+    def active():
+        return iot.list_active_violations(thingName="heir")["activeViolations"]
+
+    def values():
+        now = int(time.time())
+        found = iot.list_metric_values(thingName="heir", metricName=metric, startTime=now - 3600, endTime=now + 60)
+        return [d["value"]["count"] for d in found["metricDatumList"]]
+    with Reporter(fw, certificate, "heir") as device:
+        device.listen("json")
+        device.ask(report(1, {"listening_tcp_ports": {"total": 9}}))
+        wait_for(active, 10, "the alarm")
+        wait_for(lambda: values() == [9], 10, "the value")
+        iot.delete_thing(thingName="heir")
+        assert iot.create_thing(thingName="heir")["thingId"] != old
+        wait_for(lambda: not active(), 10, "the end of the old thing's alarm")
+        assert values() == []
+        device.ask(report(2, {"listening_tcp_ports": {"total": 1}}))
+        wait_for(lambda: values() == [1], 10, "the new thing's value")
+        assert not active()
+    now = int(time.time())
+    kinds = [e["violationEventType"] for e in iot.list_violation_events(startTime=now - 600, endTime=now + 60, thingName="heir")[
+        "violationEvents"]]
+    assert sorted(kinds) == ["alarm-invalidated", "in-alarm"]
+    iot.delete_security_profile(securityProfileName="heirs")
 
 
 def test_silence_alarms_and_clears(fw):
