@@ -26,9 +26,11 @@ void Intake::BeginTurn() {
 }
 
 bool Intake::MayAccept(std::int64_t now) {
-  if (++accepts_ > 1) return now - since_ < limits_.phase_ns;
-  if (phase_ != Phase::kStrangers) since_ = now;
-  return true;
+  if (++accepts_ == 1) {
+    first_accept_ = now;
+    return true;
+  }
+  return now - first_accept_ < limits_.phase_ns && strangers_.size() < limits_.most_strangers;
 }
 
 void Intake::Accepted(int socket) {

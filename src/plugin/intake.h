@@ -16,13 +16,15 @@ namespace fleetward::plugin {
 /// A stranger is a connection from its accept until a CONNECT of it was admitted. While there are strangers,
 /// a turn of all clients that are ready alternates with a phase of strangers: turns of a few of them, who has
 /// waited longest first, and one of the listeners, until the phase has had its CPU time. The rest stays ready
-/// in the kernel: nobody is refused, and all time that clients leave is the strangers'. One thread; times are
-/// that thread's CPU time in nanoseconds.
+/// in the kernel: nobody is refused, and all time that clients leave is the strangers'. The listeners' turn has
+/// as much CPU time as a phase for itself, since a fleet that comes back at once must not wait at a full backlog,
+/// from where it is let in a second or more later. One thread; times are that thread's CPU time in nanoseconds.
 class Intake {
  public:
   struct Limits {
     std::int64_t phase_ns = 5'000'000;  // a phase of strangers; a turn more of them may be on top
     std::size_t strangers = 2;          // a turn; each may hold half a handshake
+    std::size_t most_strangers = 2048;  // with more of them, one is accepted in a phase
   };
   explicit Intake(Limits limits) : limits_(limits) {}
 
@@ -61,7 +63,8 @@ class Intake {
   enum class Phase : std::uint8_t { kClients, kClientsDone, kStrangers };
   Phase phase_ = Phase::kClients;  // whose turn is next
   bool doors_served_ = false;      // listeners had their turn in this phase
-  std::int64_t since_ = 0;         // when the phase began, or without one the turn's first accept
+  std::int64_t since_ = 0;         // when the phase began
+  std::int64_t first_accept_ = 0;  // of this turn
   int accepts_ = 0;                // asked for in this turn
 
   struct Waiting {

@@ -54,7 +54,7 @@ class IntakeTest : public testing::Test {
     return out;
   }
 
-  Intake intake_{Intake::Limits{.phase_ns = 10 * kMs, .strangers = 4}};
+  Intake intake_{Intake::Limits{.phase_ns = 10 * kMs, .strangers = 4, .most_strangers = 8}};
   std::array<char, 5000> contexts_{};
   std::int64_t now_ = 7;
 };
@@ -123,35 +123,36 @@ TEST_F(IntakeTest, TheBrokersRoomIsKept) {
   EXPECT_EQ(Turn(30, 39, false, 0, 3).size(), 3u);
 }
 
-TEST_F(IntakeTest, ATurnAcceptsUntilThePhaseIsOverAndOneAtLeast) {
+TEST_F(IntakeTest, ATurnAcceptsForAsLongAsAPhaseWhateverStrangersTook) {
   Becomes(0);
   Connects(1);
   EXPECT_EQ(Turn(0, 1, true), (std::vector<int>{0}));
-  EXPECT_EQ(Turn(1, 1, true), (std::vector<int>{1}));
-  EXPECT_EQ(Turn(1, 0, true), (std::vector<int>{kListener}));
-  EXPECT_TRUE(intake_.MayAccept(now_));
-  EXPECT_TRUE(intake_.MayAccept(now_ + 7 * kMs));
-  EXPECT_FALSE(intake_.MayAccept(now_ + 8 * kMs));  // what the stranger and the listener took is in it
-  EXPECT_EQ(Turn(0, 0, true), (std::vector<int>{0}));
   EXPECT_EQ(Turn(1, 1, true, 30 * kMs), (std::vector<int>{1}));
   EXPECT_EQ(Turn(0, 1, true), (std::vector<int>{kListener}));
   EXPECT_TRUE(intake_.MayAccept(now_));
-  EXPECT_FALSE(intake_.MayAccept(now_));
+  EXPECT_TRUE(intake_.MayAccept(now_ + 9 * kMs));
+  EXPECT_FALSE(intake_.MayAccept(now_ + 10 * kMs));
+  EXPECT_EQ(Turn(0, 1, true), (std::vector<int>{0}));
+  EXPECT_EQ(Turn(0, 1, true, 30 * kMs), (std::vector<int>{1}));
+  EXPECT_EQ(Turn(0, 1, true), (std::vector<int>{kListener}));
+  now_ += 1000 * kMs;
+  EXPECT_TRUE(intake_.MayAccept(now_));  // the time runs from the turn's first
+  EXPECT_TRUE(intake_.MayAccept(now_ + 9 * kMs));
 }
 
-TEST_F(IntakeTest, WithoutStrangersATurnAcceptsForSoLongToo) {
-  Connects(1);
-  EXPECT_EQ(Turn(1, 1), (std::vector<int>{1}));  // a phase begins, and nobody is left to end it
-  intake_.Admitted(Key(1));
-  now_ += 1000 * kMs;
-  for (int turn = 0; turn < 2; ++turn) {
+TEST_F(IntakeTest, OneAtLeastIsAcceptedHoweverManyStrangersThereAre) {
+  for (int socket = 0; socket < 5; ++socket) Connects(socket);
+  for (int turn = 0; turn < 3; ++turn) {
     intake_.BeginTurn();
-    EXPECT_FALSE(intake_.HasStrangers());
     EXPECT_TRUE(intake_.MayAccept(now_));
-    EXPECT_TRUE(intake_.MayAccept(now_ + 9 * kMs));
-    EXPECT_FALSE(intake_.MayAccept(now_ + 10 * kMs));
-    now_ += 11 * kMs;
+    intake_.Accepted(100 + turn);
+    intake_.Watched(100 + turn, Key(100 + turn));
+    EXPECT_EQ(intake_.MayAccept(now_), turn < 2) << turn;  // 8 are the most
   }
+  intake_.Unwatched(0);
+  intake_.BeginTurn();
+  EXPECT_TRUE(intake_.MayAccept(now_));
+  EXPECT_TRUE(intake_.MayAccept(now_));
 }
 
 TEST_F(IntakeTest, NumbersAndPointersAreUsedAgain) {
