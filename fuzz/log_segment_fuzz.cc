@@ -8,9 +8,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace fleetward::store;
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  LogPosition first = ParseSegmentHeader(bytes).value_or(1);
+  SegmentHeader header = ParseSegmentHeader(bytes).value_or(SegmentHeader{1, true});
+  LogPosition first = header.first;
   if (size < kSegmentHeaderBytes || first > UINT64_MAX / 2) return 0;
-  SegmentScan scan = ScanSegment(bytes, first);
+  SegmentScan scan = ScanSegment(bytes, first, header.marks_ends);
   if (scan.end > size || scan.next < first) abort();
   LogPosition before = first;
   for (const LogDamage& damage : scan.damage) {

@@ -80,9 +80,10 @@ Result<bool> FileLog::RecoverLast(LogRecovery& recovery) {
   LogPosition first = segments_.rbegin()->first;
   std::string path = PathOf(first);
   FW_ASSIGN(std::string bytes, ReadFile(path, UINT64_MAX));
-  bool header_ok = ParseSegmentHeader(bytes) == first;
+  auto header = ParseSegmentHeader(bytes);
+  bool header_ok = header && header->first == first;
   if (bytes.size() < kSegmentHeaderBytes) bytes.resize(kSegmentHeaderBytes);
-  SegmentScan scan = ScanSegment(bytes, first);
+  SegmentScan scan = ScanSegment(bytes, first, !header_ok || header->marks_ends);
   recovery.truncated_bytes += scan.torn_bytes;
   if (scan.next == first && segments_.size() > 1 && first > 1) {
     // Made, but nothing was synced in it. The only segment stays: its name keeps the position.
@@ -101,7 +102,7 @@ Result<bool> FileLog::RecoverLast(LogRecovery& recovery) {
   if (ftruncate(fd.get(), static_cast<off_t>(scan.end)) != 0) {
     log::Warning("store.log_truncate_failed", {{"path", path}, {"error", std::strerror(errno)}});
   }
-  // Records that were written but not synced by the killed process count from now on: they must stay.
+  // What was written whole but not synced by the killed process counts from now on: it must stay.
   if (int err = ops_.Sync(fd.get())) return ErrnoError(err, "syncing " + path);
   segments_[first] = scan.end;
   next_ = scan.next;
@@ -121,8 +122,8 @@ Result<LogPosition> FileLog::Append(std::span<const std::string_view> records) {
   }
   std::lock_guard lock(mutex_);
   LogPosition first = next_;
-  for (std::string_view record : records) {
-    AppendRecord(next_, static_cast<std::uint32_t>(next_ - durable_ - 1), record, pending_);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    AppendRecord(next_, static_cast<std::uint32_t>(next_ - durable_ - 1), i + 1 == records.size(), records[i], pending_);
     ++next_;
   }
   return first;

@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "crc32c.h"
 #include "segment.h"
 
 namespace fleetward::store {
@@ -140,6 +142,70 @@ TEST_F(FileLogTest, ATailCutAnywhereLosesOnlyWhatWasCut) {
     log_.reset();
     for (const fs::path& f : Files()) fs::remove(f);
   }
+}
+
+/// Three records before, then three that were appended together and two more in the same sync.
+TEST_F(FileLogTest, WhatWasAppendedTogetherIsThereWholeOrNotAtAll) {
+  Open();
+  Write(3);
+  std::string_view three[] = {"record4", "record5", "record6"}, two[] = {"record7", "record8"};
+  ASSERT_TRUE(log_->Append(three).ok());
+  ASSERT_TRUE(log_->Append(two).ok());
+  ASSERT_TRUE(log_->Sync().ok());
+  fs::path file = Files().at(0);
+  log_.reset();
+  const std::string bytes = ReadFile(file.string(), 1 << 20).value();
+  std::vector<std::size_t> ends = {kSegmentHeaderBytes};
+  while (auto record = ParseRecordAt(bytes, ends.back())) ends.push_back(record->end);
+  ASSERT_EQ(ends.size(), 9u);
+  for (std::size_t cut = ends[3]; cut <= ends[8]; ++cut) {
+    std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes.substr(0, cut);
+    LogRecovery recovery = Open();
+    LogPosition last = cut < ends[6] ? 3 : cut < ends[8] ? 6 : 8;
+    EXPECT_EQ(Positions(), Range(1, last)) << cut;
+    EXPECT_EQ(log_->next_position(), last + 1) << cut;
+    EXPECT_EQ(recovery.truncated_bytes > 0, cut != ends[last]) << cut;
+    EXPECT_TRUE(recovery.damage.empty()) << cut;
+    Write(2);
+    EXPECT_EQ(Positions(), Range(1, last + 2)) << cut;
+    log_.reset();
+    for (const fs::path& f : Files()) fs::remove(f);
+  }
+}
+
+TEST_F(FileLogTest, DamageBeforeATornTailIsStillReported) {
+  std::string bytes;
+  AppendSegmentHeader(1, bytes);
+  AppendRecord(1, 0, false, "record1", bytes);
+  AppendRecord(2, 1, false, "record2", bytes);
+  std::size_t third = bytes.size();
+  AppendRecord(3, 2, true, "record3", bytes);
+  bytes[third] = static_cast<char>(bytes[third] ^ 1);
+  AppendRecord(4, 0, false, "record4", bytes);  // and the fifth was not written any more
+  SegmentScan scan = ScanSegment(bytes, 1, true);
+  EXPECT_EQ(scan.next, 4u);
+  EXPECT_EQ(scan.end, third);
+  ASSERT_EQ(scan.damage.size(), 1u);
+  EXPECT_EQ(scan.damage[0].first, 3u);
+  EXPECT_EQ(scan.damage[0].last, 3u);
+  AppendRecord(5, 1, true, "record5", bytes);
+  EXPECT_EQ(ScanSegment(bytes, 1, true).next, 6u);
+}
+
+TEST_F(FileLogTest, SegmentsOfVersion1AreReadToTheirLastRecord) {
+  std::string bytes;
+  AppendSegmentHeader(1, bytes);
+  for (LogPosition p = 1; p <= 3; ++p) {
+    AppendRecord(p, static_cast<std::uint32_t>(p - 1), false, "record" + std::to_string(p), bytes);
+  }
+  bytes[4] = 1;
+  std::uint32_t crc = Crc32c(std::string_view(bytes).substr(0, 16));
+  std::memcpy(bytes.data() + 16, &crc, 4);
+  fs::create_directories(options_.folder);
+  std::ofstream(options_.folder + "/00000000000000000001.seg", std::ios::binary) << bytes;
+  EXPECT_EQ(Open().truncated_bytes, 0u);
+  Write(2);
+  EXPECT_EQ(Positions(), Range(1, 5));
 }
 
 TEST_F(FileLogTest, AFlippedByteIsReportedUnlessItWasNeverSynced) {
