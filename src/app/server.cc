@@ -408,7 +408,7 @@ class Server::Impl {
     }
     if (stopping_) return;
     auto port = MqttPort(options_);
-    Endpoint endpoint{PublicUrl(options_), MqttHost(options_), port.ok() ? *port : 0, Absolute(folder_.In("ca.pem"))};
+    Endpoint endpoint{ApiUrl(options_), MqttHost(options_), port.ok() ? *port : 0, Absolute(folder_.In("ca.pem"))};
     if (folder_.root() == ".") endpoint.ca = Absolute("ca.pem");
     Status written = WriteEndpoint(folder_, endpoint);
     if (!written.ok()) log::Error("endpoint-unwritten", {{"error", written.error().ToString()}});

@@ -22,6 +22,12 @@ Result<config::ServerOptions> LoadOptions(const SettingSources& sources) {
   return options;
 }
 
+std::string ApiUrl(const config::ServerOptions& options) {
+  auto listen = config::ParseHostPort(options.api_listen);
+  std::string host = listen.ok() && !IsWildcard(listen->host) ? listen->host : "localhost";
+  return "https://" + Bracketed(host) + ':' + std::to_string(listen.ok() ? listen->port : 8443);
+}
+
 std::string PublicUrl(const config::ServerOptions& options) {
   if (!options.api_public_url.empty()) {
     std::string url = options.api_public_url;
@@ -29,17 +35,8 @@ std::string PublicUrl(const config::ServerOptions& options) {
     return url;
   }
   auto listen = config::ParseHostPort(options.api_listen);
-  std::string host = "localhost";
-  std::string port = "8443";
-  if (listen.ok()) {
-    port = std::to_string(listen->port);
-    if (!IsWildcard(listen->host)) {
-      host = listen->host;
-    } else if (!options.tls_hostnames.empty()) {
-      host = options.tls_hostnames.front();
-    }
-  }
-  return "https://" + Bracketed(host) + ':' + port;
+  if (options.tls_hostnames.empty() || !listen.ok()) return ApiUrl(options);
+  return "https://" + Bracketed(options.tls_hostnames.front()) + ':' + std::to_string(listen->port);
 }
 
 std::string MqttHost(const config::ServerOptions& options) {

@@ -19,7 +19,9 @@ struct SettingSources {
 
 Result<config::ServerOptions> LoadOptions(const SettingSources& sources);
 
-/// Base of links and `endpoint.json`'s api: api.public_url, else a name and port that lead to api.listen.
+/// `endpoint.json`'s api: leads to api.listen from this machine, whatever others call it.
+std::string ApiUrl(const config::ServerOptions& options);
+/// Base of links in messages: api.public_url, else the first of tls.hostnames with the API's port, else ApiUrl.
 std::string PublicUrl(const config::ServerOptions& options);
 /// The limits of the registry.
 registry::Quotas QuotasOf(const config::ServerOptions& options);

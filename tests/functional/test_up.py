@@ -14,6 +14,7 @@ import time
 import urllib.request
 from types import SimpleNamespace
 
+import boto3
 import pytest
 
 from support.device import Device, Reporter, report
@@ -311,6 +312,36 @@ def test_mails_are_kept_and_shown_without_a_relay(make):
     fw.sns.publish(TopicArn=topic, Message="hello there", Subject="Greetings")
     wait_for(lambda: "hello there" in fw.run("mail", "--data", fw.data).stdout, 10, "the second mail")
     assert "mail" in fw.run("status", "--data", fw.data).stdout.lower()
+
+
+@pytest.mark.parametrize("settings, base", [
+    ({"api.public_url": "https://alerts.example.com/"}, "https://alerts.example.com/?"),
+    ({"api.listen": "0.0.0.0:{port}", "tls.hostnames": "fleet.example.org,192.0.2.7"}, "https://fleet.example.org:{port}/?")],
+    ids=["as configured", "by the first name"])
+def test_links_in_mails_begin_with_what_others_reach(make, settings, base):
+    port = free_port()
+    fw = make({"api.listen": f"127.0.0.1:{port}", **{key: value.replace("{port}", str(port)) for key, value in settings.items()}})
+    keys = fw.credentials()
+    sns = boto3.session.Session().client(
+        "sns", region_name="us-east-1", endpoint_url=f"https://127.0.0.1:{port}", verify=fw.ca,
+        aws_access_key_id=keys["aws_access_key_id"], aws_secret_access_key=keys["aws_secret_access_key"])
+    sns.subscribe(TopicArn=sns.create_topic(Name="alerts")["TopicArn"], Protocol="email", Endpoint="ops@example.org")
+
+    def links():
+        return [word for word in fw.run("mail", "--data", fw.data).stdout.split() if "ConfirmSubscription" in word]
+    link = wait_for(links, 10, "the mail")[0]
+    assert link.startswith(base.replace("{port}", str(port))), link
+
+
+def test_the_log_says_no_more_than_its_level(make):
+    said = {}
+    for level in ("warning", "info", "debug"):
+        fw = make({"log.level": level})
+        fw.thing("pump")
+        fw.stop()
+        said[level] = {line.split(" ", 1)[0] for line in fw.log().splitlines()} & {"debug", "info", "warning", "error"}
+    assert "info" not in said["warning"] and "debug" not in said["info"]
+    assert "info" in said["info"] and "info" in said["debug"]
 
 
 def test_every_table_of_the_control_plane_has_the_account(make):

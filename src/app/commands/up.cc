@@ -139,9 +139,17 @@ Status EnterFolder(const std::string& data) {
   return {};
 }
 
+log::Level LevelOf(const std::string& name) {
+  if (name == "debug") return log::Level::kDebug;
+  if (name == "info") return log::Level::kInfo;
+  if (name == "warning") return log::Level::kWarning;
+  return log::Level::kError;
+}
+
 Status Up(UpArguments arguments) {
   signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is a full disk, for the children, too: a write fails, nobody dies
   FW_ASSIGN(config::ServerOptions options, LoadOptions(arguments.sources));
+  log::SetLevel(LevelOf(options.log_level));
   if (!arguments.sources.config_file.empty()) arguments.sources.config_file = Absolute(arguments.sources.config_file);
   if (!options.notify_smtp_credentials_file.empty()) {
     options.notify_smtp_credentials_file = Absolute(options.notify_smtp_credentials_file);
@@ -158,18 +166,10 @@ Status Up(UpArguments arguments) {
   return supervisor->Run();
 }
 
-Result<log::Level> LevelOf(const std::string& name) {
-  if (name == "debug") return log::Level::kDebug;
-  if (name == "info") return log::Level::kInfo;
-  if (name == "warning") return log::Level::kWarning;
-  return log::Level::kError;
-}
-
 Status Serve(const UpArguments& arguments) {
   FW_TRY(EnterFolder(arguments.data));
   FW_ASSIGN(config::ServerOptions options, LoadOptions(arguments.sources));
-  FW_ASSIGN(log::Level level, LevelOf(options.log_level));
-  log::SetLevel(level);
+  log::SetLevel(LevelOf(options.log_level));
   // Blocked before any thread exists, so that this thread alone takes them.
   sigset_t signals;
   sigemptyset(&signals);
