@@ -104,6 +104,7 @@ def test_this_machine_is_the_first_thing(tmp_path):
         thing = up.thing()
         wait_for(lambda: re.search(r"last report +2\d\d\d-", up.run("status", thing)), 15, "this machine's report", every=0.3)
         assert re.search(r'"count":[1-9]', up.run("metrics", thing, "aws:num-listening-tcp-ports"))
+        wait_for(lambda: re.search(r'"count":[1-9]', up.run("metrics", thing, "aws:all-bytes-out")), 30, "its counters", every=0.5)
         assert len(up.suggestions()) == 3
         for command in up.suggestions():
             done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60,
