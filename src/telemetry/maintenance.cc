@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 1 << 20;
 constexpr std::string_view kDownsampledKey = "downsampled";  // meta: day rows before this key are in kFamilyLong
+constexpr char kBehindLanes = '\xff';                  // above every lane of a thing
 constexpr std::size_t kSmallDayBytes = 64 << 10;      // stored days up to this are merged with what comes late
 
 std::uint64_t Elements(const Sample& sample) {
@@ -26,15 +27,17 @@ std::uint64_t Elements(const Sample& sample) {
   return sum;
 }
 
-/// Merges the hours of one day, thing by thing.
+/// Merges the hours of one day, thing by thing, from the thing behind `after` on, which is the first one when empty.
 class DayMerge {
  public:
-  DayMerge(store::BlockStore& store, const std::function<LogPosition(SlabId)>& saved, std::uint32_t day)
+  DayMerge(store::BlockStore& store, const std::function<LogPosition(SlabId)>& saved, std::uint32_t day,
+           const std::string& after)
       : store_(store), saved_(saved), day_(day), view_(store.NewView()), days_(view_->NewCursor(kFamilyDays)) {
     for (std::uint32_t hour = day * kHoursPerDay; hour < (day + 1) * kHoursPerDay; ++hour) {
       auto cursor = view_->NewCursor(kFamilyHours, TimeKey(hour + 1), true);
-      cursor->Seek(TimeKey(hour));
-      if (cursor->Valid()) hours_.push_back(std::move(cursor));
+      // Not from the hour's beginning: the store would step over every row that this pass deleted.
+      cursor->Seek(after.empty() ? TimeKey(hour) : TimeKey(hour) + after + kBehindLanes);
+      if (cursor->Valid() || !cursor->status().ok()) hours_.push_back(std::move(cursor));
     }
   }
 
@@ -49,7 +52,8 @@ class DayMerge {
       if (least.empty() || thing < least) least = thing;
     }
     if (least.empty()) return false;
-    const std::string thing(least);
+    thing_ = least;
+    const std::string& thing = thing_;
     auto parts = ParseHourKey(std::string(4, '\0') + thing + std::string(9, '\0'));
     for (Source source : {Source::kDevice, Source::kCloud}) {
       used_[static_cast<int>(source)] = 0;
@@ -65,6 +69,9 @@ class DayMerge {
     if (batch_.bytes() > kBatchBytes) FW_TRY(Write());
     return true;
   }
+
+  /// The last one; empty before the first.
+  const std::string& thing() const { return thing_; }
 
   Status Write() {
     // In the order of the keys: the store finds the place of a row beside the one before it.
@@ -165,6 +172,7 @@ class DayMerge {
   std::unique_ptr<store::View> view_;
   std::unique_ptr<store::Cursor> days_;
   std::vector<std::unique_ptr<store::Cursor>> hours_;
+  std::string thing_;
   DayEncoder encoder_;
   DayDecoder decoder_;
   std::vector<Sample> samples_[kSourceCount];
@@ -186,13 +194,21 @@ Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint6
   Progress progress;
   if (HourOf(watermark) == 0) return progress;
   const std::uint32_t end_day = (HourOf(watermark) - 1) / kHoursPerDay;  // days before this one ended an hour ago
+  if (resume_ && resume_->day >= end_day) resume_.reset();      // the clock went back
+  const bool resumed = resume_.has_value();
+  if (!resumed) pass_merged_ = false;
   std::uint64_t things = 0;
   std::unique_ptr<store::View> view = store_.NewView();
   std::unique_ptr<store::Cursor> cursor = view->NewCursor(kFamilyHours, TimeKey(end_day * kHoursPerDay));
-  for (cursor->Seek({}); cursor->Valid();) {
-    auto day = static_cast<std::uint32_t>(GetBigEndian(cursor->key().substr(0, 4))) / kHoursPerDay;
-    DayMerge merge(store_, saved_, day);
-    merged_days_.insert(day);
+  auto day_from = [&](const std::string& key) -> std::optional<std::uint32_t> {
+    cursor->Seek(key);
+    if (!cursor->Valid()) return std::nullopt;
+    return static_cast<std::uint32_t>(GetBigEndian(cursor->key().substr(0, 4))) / kHoursPerDay;
+  };
+  std::optional<std::uint32_t> day = resumed ? resume_->day : day_from({});
+  for (; day; day = day_from(TimeKey((*day + 1) * kHoursPerDay))) {
+    DayMerge merge(store_, saved_, *day, resume_ ? resume_->thing : std::string());
+    merged_days_.insert(*day);
     bool through = false;
     while (!through && things < max_things) {
       FW_ASSIGN(bool merged, merge.Next(progress));
@@ -200,14 +216,19 @@ Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint6
       things += merged;
     }
     FW_TRY(merge.Write());
+    // Only now: what was not written is still to be merged.
+    if (progress.hour_blocks > 0) pass_merged_ = true;
     if (!through) {
+      if (!merge.thing().empty()) resume_ = Resume{*day, merge.thing()};
       progress.more = true;
       return progress;
     }
-    cursor->Seek(TimeKey((day + 1) * kHoursPerDay));
+    resume_.reset();
   }
   FW_TRY(cursor->status());
   FW_TRY(CompactMerged());
+  // Behind a pass of several calls rows may have come or been saved. Once it merges nothing, they wait as any others.
+  progress.more = resumed && pass_merged_;
   return progress;
 }
 

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
+#include <string>
 
 #include "fleetward/base/result.h"
 #include "fleetward/base/time.h"
@@ -34,7 +36,9 @@ class Maintenance {
     std::uint64_t day_blocks = 0, hour_blocks = 0, samples = 0;
     bool more = false;         // call again soon
   };
-  /// Merges hour blocks of days that ended before `watermark` by an hour or more, `max_things` thing-days at most.
+  /// Merges hour blocks of days that ended before `watermark` by an hour or more, `max_things` thing-days at most. The
+  /// next call goes on behind them; what cannot be merged yet or comes late meanwhile waits for the next pass. `more`
+  /// ends when a pass in one call is through, or one in several calls merged nothing.
   Result<Progress> Merge(Timestamp watermark, std::uint64_t max_things = 2000);
 
   /// Makes days that leave full resolution coarse, `max_things` thing-days at most; nothing unless retention asks for it.
@@ -46,11 +50,18 @@ class Maintenance {
   void set_retention(Retention retention) { retention_ = retention; }
 
  private:
+  /// A pass that `max_things` cut short: its next call begins behind this thing.
+  struct Resume {
+    std::uint32_t day;
+    std::string thing;   // 16 bytes, as in the keys
+  };
   Status CompactMerged();
 
   store::BlockStore& store_;
   std::function<LogPosition(SlabId)> saved_;
   Retention retention_;
+  std::optional<Resume> resume_;
+  bool pass_merged_ = false;              // this pass merged something
   std::set<std::uint32_t> merged_days_;   // whose hours are mostly deleted rows now
 };
 
