@@ -1,10 +1,14 @@
 #include "local_api.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "fleetward/base/encoding.h"
 #include "fleetward/model/json.h"
+#include "fleetward/telemetry/connection_history.h"
 #include "import_api.h"
 #include "metric_view.h"
 #include "version.h"
@@ -153,6 +157,46 @@ http::Response Metrics(const LocalApiParts& parts, const http::Request& request,
   return view.ok() ? Answer(200, *view) : Fault(view.error());
 }
 
+/// The newest connects, disconnects and refusals: of one thing, or of everybody and nobody.
+http::Response Connections(const LocalApiParts& parts, const http::Request& request, const std::optional<std::string>& name) {
+  constexpr std::size_t kLimit = 10'000;
+  constexpr std::int64_t kMostSeconds = 366LL * 86400;
+  std::int64_t seconds = std::strtoll(QueryValue(request, "seconds").c_str(), nullptr, 10);
+  if (seconds <= 0 || seconds > kMostSeconds) return Answer(400, {{"message", "seconds (up to a year) must be given"}});
+  Timestamp end = parts.clock.Now(), start = end - std::chrono::seconds(seconds);
+  std::optional<model::EntityId> entity;
+  if (name) entity = parts.pipeline.Describe(*name).entity;
+  auto newer = [](const telemetry::ConnectionEvent& a, const telemetry::ConnectionEvent& b) { return a.time > b.time; };
+  std::vector<telemetry::ConnectionEvent> newest;  // a heap, the oldest first
+  bool truncated = false;
+  // Events may stand a little ahead of this machine's clock: the broker's is theirs.
+  Status read = telemetry::ScanConnections(parts.pipeline.blocks(), entity, start, end + std::chrono::minutes(10),
+                                           [&](const telemetry::ConnectionEvent& event) {
+    newest.push_back(event);
+    std::push_heap(newest.begin(), newest.end(), newer);
+    if (newest.size() > kLimit) {
+      std::pop_heap(newest.begin(), newest.end(), newer);
+      newest.pop_back();
+      truncated = true;
+    }
+    return true;
+  });
+  if (!read.ok()) return Fault(read.error());
+  std::sort_heap(newest.begin(), newest.end(), newer);
+  ordered_json j = {{"from", Iso8601(start)}, {"truncated", truncated}, {"connections", ordered_json::array()}};
+  for (auto event = newest.rbegin(); event != newest.rend(); ++event) {
+    constexpr const char* kTypes[] = {"connected", "disconnected", "refused"};
+    // The edge says "no certificate" by zeros.
+    bool certificate = event->certificate_id.find_first_not_of('0') != std::string::npos;
+    ordered_json row = {{"time", Iso8601(event->time)}, {"event", kTypes[static_cast<std::size_t>(event->type)]},
+                        {"clientId", event->client_id}, {"certificateId", certificate ? event->certificate_id : ""},
+                        {"address", event->address ? event->address->ToString() : ""}, {"reason", event->reason}};
+    if (ToMillis(event->connected_at) > 0) row["connectedAt"] = Iso8601(event->connected_at);
+    j["connections"].push_back(std::move(row));
+  }
+  return Answer(200, j);
+}
+
 http::Response Mails(const LocalApiParts& parts) {
   constexpr std::size_t kLimit = 100;
   auto kept = parts.outbox.Kept(kLimit);
@@ -262,6 +306,15 @@ void RegisterLocalApi(api::Router& router, const LocalApiParts& parts) {
   router.HandleLocal(prefix("metrics/"), api::LocalAuth::kViewer,
                      [parts, at = prefix("metrics/")](const api::CallContext&, const http::Request& request) {
                        return Metrics(parts, request, NameIn(request, at));
+                     },
+                     api::LocalScope::kThingInPath);
+  router.HandleLocal(prefix("connections"), api::LocalAuth::kViewer,
+                     [parts](const api::CallContext&, const http::Request& request) {
+                       return Connections(parts, request, std::nullopt);
+                     });
+  router.HandleLocal(prefix("connections/"), api::LocalAuth::kViewer,
+                     [parts, at = prefix("connections/")](const api::CallContext&, const http::Request& request) {
+                       return Connections(parts, request, NameIn(request, at));
                      },
                      api::LocalScope::kThingInPath);
   // Mails hold confirmation tokens: whoever reads them can confirm.

@@ -26,7 +26,8 @@ struct LocalApiParts {
   Timestamp started{};
 };
 
-/// GET status, things/{name}, why/{name}?behavior=, metrics/{name}?metric=&seconds=&dimension=&operator=, mails, dead-letters; POST provision/{name}, import; unsigned: the
+/// GET status, things/{name}, why/{name}?behavior=, metrics/{name}?metric=&seconds=&dimension=&operator=,
+/// connections?seconds=, connections/{name}?seconds=, mails, dead-letters; POST provision/{name}, import; unsigned: the
 /// certificates that messages are signed with.
 void RegisterLocalApi(api::Router& router, const LocalApiParts& parts);
 

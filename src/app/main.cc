@@ -97,6 +97,16 @@ int Main(int argc, char** argv) {
     exit_code = RunMetrics(metrics);
   });
 
+  ConnectionsArguments connections;
+  auto* connections_command = with_data(app.add_subcommand("connections", "who connected, left and was refused, kept 31 days"));
+  connections_command->add_option("thing", connections.thing, "of this thing; without: all, and refusals that are nobody's");
+  connections_command->add_option("--since", connections.since, "a span such as 24h or 7d")->capture_default_str();
+  connections_command->add_flag("--json", connections.as_json, "one JSON object a line, with the whole certificate id");
+  connections_command->callback([&] {
+    connections.data = data;
+    exit_code = RunConnections(connections);
+  });
+
   auto* mail = with_data(app.add_subcommand("mail", "mails that were kept or could not be delivered"));
   mail->callback([&] { exit_code = RunMail(data); });
 

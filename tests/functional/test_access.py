@@ -324,13 +324,15 @@ def test_no_secret_is_in_the_log(fw, tmp_path):
     secrets.append(made["keyPair"]["PrivateKey"].splitlines()[5])
     topic = fw.sns.create_topic(Name="secret")["TopicArn"]
     fw.sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
-    kept = fw.run("mail", "--data", fw.data).stdout
-    token = kept.split("&Token=")[1].split()[0]
+
+    def mail_with(text):
+        return wait_for(lambda: next((part for part in [fw.run("mail", "--data", fw.data).stdout] if text in part), None), 10, text)
+    token = mail_with("&Token=").split("&Token=")[1].split()[0]
     secrets.append(token)
     fw.sns.confirm_subscription(TopicArn=topic, Token=token)
     fw.sns.publish(TopicArn=topic, Message="body-of-a-message")
     secrets.append("body-of-a-message")
-    link = fw.run("mail", "--data", fw.data).stdout.split("Action=Unsubscribe")[1].split("&Token=")[1].split()[0]
+    link = mail_with("Action=Unsubscribe").split("Action=Unsubscribe")[1].split("&Token=")[1].split()[0]
     secrets.append(link)
     with open(os.path.join(fw.data, "secret"), "rb") as file:
         secrets.append(file.read().decode(errors="ignore").strip())

@@ -367,3 +367,37 @@ def test_refusals_are_counted_by_reason(fw):
     for _ in range(3):
         refused(fw, certificate, name)
     wait_for(lambda: refusals("POLICY") == before + 3, 5, "three refusals")
+
+
+def test_the_connection_history_can_be_read(fw):
+    """Connects, disconnects and refusals with certificate, client id, address, times and reason."""
+    name, hostile = unique("historic"), unique("not<b>mine")
+    own = fw.thing(name, [("Allow", "iot:Connect", "client/${iot:Connection.Thing.ThingName}")])
+    with Device(fw, own, name):
+        pass
+    refused(fw, own, hostile)
+    refused(fw, own, "control\x1b[2Jcharacters")  # by the broker itself, which tells the plugin nothing
+
+    def events(*thing):
+        out = fw.run("connections", *thing, "--data", fw.data, "--since", "1h", "--json").stdout
+        return [json.loads(line) for line in out.splitlines()]
+    wait_for(lambda: [e["event"] for e in events(name)] == ["connected", "disconnected", "refused"], 5, "the thing's events")
+    first, last, other = events(name)  # what its certificate was refused is its history, too
+    assert other["clientId"] == hostile
+    for event in (first, last):
+        assert event["clientId"] == name and event["certificateId"] == own.id and event["address"] == "127.0.0.1"
+    assert last["reason"] == "CLIENT_INITIATED_DISCONNECT" and last["connectedAt"] == first["time"] <= last["time"]
+
+    def refusals():
+        return [e for e in events() if e["event"] == "refused" and e["clientId"] == hostile]
+    wait_for(refusals, 5, "the refusal")
+    assert refusals()[0]["certificateId"] == own.id and refusals()[0]["reason"] == "POLICY"
+    wait_for(lambda: any(e["reason"] == "NO_CONNECT" for e in events()), 5, "the connection without a CONNECT")
+    times = [e["time"] for e in events()]
+    assert len(times) >= 3 and times == sorted(times)
+    text = fw.run("connections", "--data", fw.data).stdout
+    assert own.id[:12] in text and hostile in text
+    assert any(e["reason"] == "NO_CONNECT" and not e["certificateId"] and not e["clientId"] for e in events())
+    nobody = fw.run("connections", unique("nobody"), "--data", fw.data).stdout
+    assert nobody.startswith("0 since"), nobody
+    assert fw.run("connections", "--data", fw.data, "--since", "400d", check=False).returncode == 1

@@ -29,6 +29,13 @@ struct MetricsArguments {
 };
 /// The values of a series, and the gaps between them with their causes.
 int RunMetrics(const MetricsArguments& arguments);
+struct ConnectionsArguments {
+  std::string data, thing;    // no thing: everybody's, and refusals that are nobody's
+  std::string since = "24h";  // a span
+  bool as_json = false;
+};
+/// Connects, disconnects and refusals, oldest first.
+int RunConnections(const ConnectionsArguments& arguments);
 int RunMail(const std::string& data);
 /// Messages that were given up, newest first.
 int RunDeadLetters(const std::string& data, bool as_json);

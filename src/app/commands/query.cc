@@ -187,6 +187,30 @@ int RunMetrics(const MetricsArguments& arguments) {
   return 0;
 }
 
+int RunConnections(const ConnectionsArguments& arguments) {
+  auto seconds = ParseSpan(arguments.since);
+  if (!seconds.ok()) return Fail(seconds.error());
+  auto answer = Ask(arguments.data, (arguments.thing.empty() ? "connections" : "connections/" + PercentEncode(arguments.thing)) +
+                                        "?seconds=" + std::to_string(*seconds));
+  if (!answer.ok()) return Fail(answer.error());
+  const json events = answer->value("connections", json::array());
+  for (const json& event : events) {
+    if (arguments.as_json) {
+      std::printf("%s\n", event.dump(-1, ' ', true, json::error_handler_t::replace).c_str());
+      continue;
+    }
+    std::string reason = Text(event, "reason"), certificate = Text(event, "certificateId");
+    if (certificate.empty()) certificate = "-";
+    std::printf("%s  %-12s %s  from %s  certificate %s%s\n", Text(event, "time").c_str(), Text(event, "event").c_str(),
+                Text(event, "clientId").c_str(), Text(event, "address").c_str(), certificate.substr(0, 12).c_str(),
+                reason.empty() ? "" : ("  " + reason).c_str());
+  }
+  if (arguments.as_json) return 0;
+  std::printf("%zu since %s%s\n", events.size(), Text(*answer, "from").c_str(),
+              answer->value("truncated", false) ? "; older ones are left out" : "");
+  return 0;
+}
+
 int RunDeadLetters(const std::string& data, bool as_json) {
   auto answer = Ask(data, "dead-letters");
   if (!answer.ok()) return Fail(answer.error());
