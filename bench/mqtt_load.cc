@@ -243,7 +243,7 @@ class Load {
       device.handshaken = true;
       std::string body;
       AppendText(body, "MQTT");
-      body.append("\x04\x02\x01\x2c", 4);  // 3.1.1, clean session, keep-alive 300 s
+      body.append("\x04\x02\x0e\x10", 4);  // 3.1.1, clean session, keep-alive an hour: connecting many takes a while
       AppendText(body, Numbered(settings_.id, device.number));
       Send(device, Packet(0x10, body));
       return;
