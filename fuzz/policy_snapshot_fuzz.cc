@@ -1,4 +1,5 @@
-// Snapshot and delta bytes: opened as they are, and the snapshot once more under right checksums.
+// Snapshot, delta and journal bytes: opened as they are, and the snapshot once more under right checksums.
+#include "fleetward/policy/snapshot_journal.h"
 #include "fleetward/policy/snapshot_state.h"
 #include "snapshot_format.h"
 
@@ -21,6 +22,7 @@ void ReadAll(std::string_view bytes) {
   for (std::uint32_t i = 0; i < 8; ++i) (void)state.AppendPolicies(i, policies);
   Facts facts;
   (void)Decide(policies, facts, Action::kPublish, "a");
+  ApplyJournal(bytes, state);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <cstdio>
 
 namespace fleetward {
-namespace {
 
 Status WriteAll(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {
@@ -21,8 +20,6 @@ Status WriteAll(int fd, std::string_view content, const std::string& path) {
   }
   return {};
 }
-
-}  // namespace
 
 void Fd::Reset(int fd) {
   if (fd_ >= 0) close(fd_);

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <map>
 
 #include "fleetward/base/file.h"
 #include "fleetward/bus/frame_listener.h"
 #include "fleetward/policy/document.h"
 #include "fleetward/policy/snapshot_builder.h"
+#include "fleetward/policy/snapshot_journal.h"
 
 namespace fleetward::plugin {
 namespace {
@@ -59,8 +61,7 @@ class EdgeTest : public testing::Test, public Broker {
   void TearDown() override {
     edge_.reset();
     listener_.reset();
-    ::unlink(options_.snapshot_file.c_str());
-    ::rmdir(dir_.c_str());
+    std::filesystem::remove_all(dir_);
   }
 
   policy::CertificateEntry Certificate(std::uint8_t n, policy::CertificateStatus status) {
@@ -267,6 +268,17 @@ TEST_F(EdgeTest, ColdStartRefusesUntilTheSnapshotIsThere) {
   Pass(1000);
   EXPECT_EQ(refused_["NO_SNAPSHOT"], 1u);
   EXPECT_EQ(Connect(1, "a"), Verdict::kAllow);
+}
+
+TEST_F(EdgeTest, ColdStartTakesTheDeltasBesideTheSnapshot) {
+  std::string first, second;
+  policy::AppendJournalRecord(Delta(1, {Certificate(1, policy::CertificateStatus::kRevoked)}), first);
+  policy::AppendJournalRecord(Delta(2, {Certificate(2, policy::CertificateStatus::kRevoked)}), second);
+  ASSERT_TRUE(WriteFileAtomic(policy::JournalPath(options_.snapshot_file, 1), first).ok());
+  ASSERT_TRUE(WriteFileAtomic(policy::JournalPath(options_.snapshot_file, 0), second).ok());
+  EXPECT_EQ(Connect(1, "a", 1), Verdict::kClose);
+  EXPECT_EQ(Connect(2, "b", 2), Verdict::kClose);
+  EXPECT_EQ(Connect(3, "c", 3), Verdict::kAllow);
 }
 
 TEST_F(EdgeTest, Trap1TakeoverCountsOneDisconnectAndNotTheWill) {
@@ -661,9 +673,12 @@ TEST_F(EdgeTest, DeltasTakeEffectOnLiveConnectionsAndAreAnswered) {
   command.delta = delta;
   Command(command);
   EXPECT_EQ(kicked_, std::vector<std::string>{"a"});
-  Command(command);  // the same again: a gap
+  Command(command);  // the same again: nothing new
+  std::string later = Delta(4, {Certificate(3, policy::CertificateStatus::kRevoked)});
+  command.delta = later;
+  Command(command);  // a gap
   Tick();
-  EXPECT_EQ(applied_, (std::vector<std::int64_t>{2, -1}));
+  EXPECT_EQ(applied_, (std::vector<std::int64_t>{2, 2, -1}));
   EXPECT_EQ(Publish(3, "t"), Verdict::kAllow);
   EXPECT_EQ(Connect(1, "a", 1), Verdict::kClose);
   WriteSnapshot(3, policy::CertificateStatus::kInactive);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "fleetward/base/file.h"
+#include "fleetward/policy/snapshot_journal.h"
 
 namespace fleetward::plugin {
 
@@ -29,7 +30,13 @@ Status SnapshotFile::Load(policy::SnapshotState& state) {
   std::shared_ptr<const void> owner(bytes, [size](const void* start) {
     ::munmap(const_cast<void*>(start), size);
   });
-  return state.Load(std::string_view(static_cast<const char*>(bytes), size), owner);
+  FW_TRY(state.Load(std::string_view(static_cast<const char*>(bytes), size), owner));
+  // Which of the two is the older one depends on when the server ended; what does not go on is passed over.
+  for (int index : {0, 1, 0}) {
+    auto journal = ReadFile(policy::JournalPath(path_, index), policy::kMaxJournalBytes);
+    if (journal.ok()) policy::ApplyJournal(*journal, state);
+  }
+  return {};
 }
 
 }  // namespace fleetward::plugin

@@ -13,7 +13,7 @@ class SnapshotFile {
  public:
   explicit SnapshotFile(std::string path) : path_(std::move(path)) {}
 
-  /// Maps the file and loads it into `state`. Errors: kNotFound, kIo, and those of SnapshotState::Load; `state` keeps
+  /// Maps the file, loads it into `state` and applies the deltas that the server kept beside it. Errors: kNotFound, kIo, and those of SnapshotState::Load; `state` keeps
   /// what it had.
   Status Load(policy::SnapshotState& state);
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "fleetward/policy/snapshot_builder.h"
+#include "fleetward/policy/snapshot_journal.h"
 #include "fleetward/policy/snapshot_state.h"
 #include "snapshot_format.h"
 
@@ -185,6 +186,38 @@ TEST(State, DeltasLieOverTheBase) {
   auto older = state.Load(*base, base);
   ASSERT_FALSE(older.ok());
   EXPECT_EQ(older.error().code(), Code::kVersionConflict);
+}
+
+TEST(Journal, GoesOnFromTheBaseUpToAGapOrADamage) {
+  auto base = std::make_shared<std::string>(BuildSmall());  // version 5
+  auto removal = [](std::uint64_t from, const char* thing) { return EncodeDelta({from, from + 1, {RemoveThing{thing}}}); };
+  std::string journal;
+  for (const std::string& delta : {removal(3, "thing3"), removal(4, "thing4"), removal(5, "thing1")}) {
+    AppendJournalRecord(delta, journal);
+  }
+  std::size_t whole = journal.size();
+  AppendJournalRecord(removal(6, "thing2"), journal);
+  auto version_of = [&](std::string_view bytes) {
+    SnapshotState state;
+    EXPECT_TRUE(state.Load(*base, base).ok());
+    ApplyJournal(bytes, state);
+    EXPECT_TRUE(state.FindThing("thing3") && state.FindThing("thing4")) << "the base has what was before it";
+    EXPECT_EQ(!state.FindThing("thing1"), state.version() > 5);
+    EXPECT_EQ(!state.FindThing("thing2"), state.version() > 6);
+    return state.version();
+  };
+  EXPECT_EQ(version_of(""), 5u);
+  EXPECT_EQ(version_of(journal), 7u);
+  for (std::size_t size = whole; size < journal.size(); ++size) EXPECT_EQ(version_of(journal.substr(0, size)), 6u);
+  for (std::size_t i = whole; i < journal.size(); ++i) {
+    std::string damaged = journal;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x41);
+    EXPECT_EQ(version_of(damaged), 6u) << i;
+  }
+  std::string gap = journal.substr(0, whole);
+  AppendJournalRecord(removal(7, "thing2"), gap);
+  EXPECT_EQ(version_of(gap), 6u);
+  EXPECT_EQ(version_of(std::string("\xff\xff\xff\xff", 4) + journal), 5u);
 }
 
 }  // namespace

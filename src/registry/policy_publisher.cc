@@ -13,6 +13,8 @@
 #include "fleetward/crypto/digest.h"
 #include "fleetward/policy/snapshot_builder.h"
 #include "fleetward/policy/snapshot_delta.h"
+#include "fleetward/policy/snapshot_journal.h"
+#include "delta_journal.h"
 #include "snapshot_source.h"
 
 namespace fleetward::registry {
@@ -89,8 +91,11 @@ struct PolicyPublisher::State {
   DeltaSink sink;
   EnforcementBarrier* barrier = nullptr;
   bool stopping = false;
+  bool hurry = false;  // the journal has grown long
 
   std::mutex sink_mutex;  // held while the sink runs, so that SetSink waits for it
+  DeltaJournal journal;   // under sink_mutex
+  bool journal_failed = false;
   std::mutex file_mutex;  // one file at a time
   // What the brokers know of the sets of groups; the delta thread's own.
   std::map<policy::PolicySetNumber, std::vector<policy::PolicyNumber>> group_sets;
@@ -108,6 +113,7 @@ struct PolicyPublisher::State {
   Result<std::vector<policy::SnapshotChange>> ChangesFor(const Dirty& work, ConstReader reader);
   Result<std::size_t> AddSets(SnapshotSource& source, bool all, std::vector<policy::SnapshotChange>& changes);
   void HandOut(std::vector<policy::SnapshotChange> changes);
+  void Journaled(const Status& status);
 };
 
 // Numbers mean something within one start of the server only, so each start has versions of its own: a broker that
@@ -137,6 +143,8 @@ Result<std::uint64_t> PolicyPublisher::State::WriteFile() {
   policy::SnapshotInfo info{0, arns.region(), arns.account().value()};
   {
     // The version first, the contents after: a delta that is already in the contents does no harm when applied again.
+    std::lock_guard ordered(sink_mutex);
+    journal.BeginSnapshot();
     std::lock_guard lock(mutex);
     info.version = version;
   }
@@ -151,6 +159,10 @@ Result<std::uint64_t> PolicyPublisher::State::WriteFile() {
   for (char c : crypto::RandomBytes(8)) seed = seed << 8 | static_cast<unsigned char>(c);
   FW_ASSIGN(std::string bytes, builder.Build(seed));
   FW_TRY(WriteFileAtomic(options.path, bytes, 0600));
+  {
+    std::lock_guard ordered(sink_mutex);
+    Journaled(journal.EndSnapshot());
+  }
   std::lock_guard lock(mutex);
   written = std::max(written, info.version);
   return info.version;
@@ -247,7 +259,19 @@ void PolicyPublisher::State::HandOut(std::vector<policy::SnapshotChange> changes
     to = sink;
   }
   if (to) to(now, bytes);
+  // After the brokers, who shall not wait for a disk; before the call that asked for it returns.
+  Journaled(journal.Append(bytes));
+  if (journal.bytes() > policy::kMaxJournalBytes / 4) {
+    std::lock_guard lock(mutex);
+    hurry = true;
+  }
   file_wake.notify_all();
+}
+
+/// A broker that starts alone then has what the file holds, which is tried again and again.
+void PolicyPublisher::State::Journaled(const Status& status) {
+  if (!status.ok() && !journal_failed) log::Error("policy_journal_failed", {{"error", status.error().ToString()}});
+  journal_failed = !status.ok();
 }
 
 void PolicyPublisher::State::RunDeltas() {
@@ -279,7 +303,8 @@ void PolicyPublisher::State::RunFiles() {
   auto pause = options.quiet;
   for (;;) {
     file_wake.wait(lock, [&] { return stopping || version != written; });
-    if (!stopping) file_wake.wait_for(lock, pause, [&] { return stopping; });
+    if (!stopping) file_wake.wait_for(lock, pause, [&] { return stopping || hurry; });
+    hurry = false;
     if (version == written) {
       if (stopping) return;
       continue;
@@ -315,6 +340,7 @@ Status PolicyPublisher::Start() {
   FW_TRY(state_->TakeEpoch());
   FW_ASSIGN(std::uint64_t written, state_->WriteFile());
   (void)written;
+  FW_TRY(state_->journal.Open(state_->options.path));
   // The file has them all.
   FW_TRY(state_->store.Read([&](ConstReader reader) -> Status {
     SnapshotSource source(reader, state_->numbers);

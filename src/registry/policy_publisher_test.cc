@@ -6,6 +6,7 @@
 
 #include "fleetward/base/file.h"
 #include "fleetward/policy/device_session.h"
+#include "fleetward/policy/snapshot_journal.h"
 #include "fleetward/policy/snapshot_state.h"
 #include "test_registry.h"
 
@@ -33,8 +34,8 @@ struct PolicyPublisherTest : TestRegistry {
     std::filesystem::remove_all(folder);
   }
   std::string path() const { return folder + "/policy.snapshot"; }
-  void StartPublisher() {
-    publisher = std::make_unique<PolicyPublisher>(PublisherOptions{.path = path()}, *control, arns);
+  void StartPublisher(std::chrono::milliseconds quiet = std::chrono::milliseconds(200)) {
+    publisher = std::make_unique<PolicyPublisher>(PublisherOptions{.path = path(), .quiet = quiet}, *control, arns);
     hub = ChangeHub();
     hub.Add(directory);
     hub.Add(*publisher);
@@ -50,6 +51,11 @@ struct PolicyPublisherTest : TestRegistry {
     auto bytes = std::make_shared<std::string>(*ReadFile(path()));
     auto loaded = state.Load(*bytes, bytes);
     ASSERT_TRUE(loaded.ok()) << loaded.error().ToString();
+  }
+  /// As a broker does that starts without a server.
+  void LoadFileAndJournal(policy::SnapshotState& state) {
+    LoadFile(state);
+    for (int index : {0, 1, 0}) policy::ApplyJournal(*ReadFile(policy::JournalPath(path(), index)), state);
   }
   bool CanConnect(const policy::SnapshotState& state, const Certificate& certificate, const std::string& client) {
     policy::DeviceSession session(state, rules, nullptr, *policy::FingerprintOf(certificate.id.value()), client,
@@ -148,6 +154,40 @@ TEST_F(PolicyPublisherTest, RestartForcesAFreshMap) {
   std::filesystem::remove(path());
   StartPublisher();
   EXPECT_GT(publisher->version(), second);
+}
+
+// Decision 20: server and broker may both be killed right after a call was answered, and the broker come up alone.
+TEST_F(PolicyPublisherTest, WhatWasAnsweredIsBesideTheFile) {
+  publisher.reset();
+  StartPublisher(std::chrono::hours(1));  // no file but those that are asked for
+  auto certificate = MakeCertificate();
+  EXPECT_OK(registry->policies.Create("t", PolicyName("p"), Document("dev")));
+  EXPECT_OK(registry->policies.Attach("t", PolicyName("p"), ArnOf(certificate)));
+  std::filesystem::path temporary = path() + ".tmp";
+  for (int step = 0; step < 40; ++step) {
+    bool active = step % 2 == 0;
+    auto status = active ? CertificateStatus::kActive : CertificateStatus::kInactive;
+    EXPECT_OK(registry->certificates.UpdateStatus("t", certificate.id, status));
+    policy::SnapshotState alone;
+    LoadFileAndJournal(alone);
+    EXPECT_EQ(alone.version(), publisher->version()) << step;
+    EXPECT_EQ(CanConnect(alone, certificate, "dev"), active) << step;
+    if (step % 10 == 3) {
+      std::filesystem::create_directory(temporary);  // in the way of the next file
+      EXPECT_FALSE(publisher->WriteSnapshot().ok());
+      std::filesystem::remove(temporary);
+    }
+    if (step % 10 == 6) {
+      EXPECT_TRUE(publisher->WriteSnapshot().ok());
+    }
+  }
+  auto sizes = [&] {
+    return std::filesystem::file_size(policy::JournalPath(path(), 0)) +
+           std::filesystem::file_size(policy::JournalPath(path(), 1));
+  };
+  EXPECT_GT(sizes(), 0u);
+  EXPECT_TRUE(publisher->WriteSnapshot().ok());
+  EXPECT_EQ(sizes(), 0u);
 }
 
 struct RecordingBarrier final : EnforcementBarrier {

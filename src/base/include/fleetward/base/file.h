@@ -37,6 +37,9 @@ class Fd {
 /// Reads a whole file of at most `max_bytes`. Errors: kNotFound, kIo, kInvalidArgument (too large).
 Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes = 16 << 20);
 
+/// Writes all of `content` at the descriptor's place; `path` is for the error. Errors: kIo, kUnavailable (no room).
+Status WriteAll(int fd, std::string_view content, const std::string& path);
+
 /// Writes to a temporary name beside `path`, syncs, renames over it and syncs the folder: old or new, never half.
 Status WriteFileAtomic(const std::string& path, std::string_view content, unsigned mode = 0644);
 
