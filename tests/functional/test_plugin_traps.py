@@ -136,7 +136,8 @@ def test_trap_5_connections_that_never_were_sessions_are_counted_by_address(edge
     edge.start()
     other = edge.connected("two", "other")
     # One that is gone before the broker looks at it leaves a log line only: wait until each was accepted.
-    scans = [socket.create_connection(("127.0.0.1", edge.port)) for _ in range(20)]
+    # From an address of their own: edge.start() has tried the port as well.
+    scans = [socket.create_connection(("127.0.0.1", edge.port), source_address=("127.0.0.2", 0)) for _ in range(20)]
     for scan in scans:
         scan.sendall(b"\x16\x03")
     other.ping(), other.ping()
@@ -146,7 +147,7 @@ def test_trap_5_connections_that_never_were_sessions_are_counted_by_address(edge
     other.ping(), other.ping()
     silent.close()
     edge.server.settle()
-    assert sum(f["count"] for f in edge.server.of("refused", reason="NO_HANDSHAKE")) == 20
+    assert sum(f["count"] for f in edge.server.of("refused", reason="NO_HANDSHAKE", ip="127.0.0.2")) == 20
     assert [f["ip"] for f in edge.server.of("refused", reason="NO_CONNECT")] == ["127.0.0.1"]
 
 
