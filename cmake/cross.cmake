@@ -1,12 +1,12 @@
 # Toolchain file for the agent on another architecture: FLEETWARD_CROSS names it as Debian does (arm64, armhf).
-# scripts/cross-sysroot has unpacked compiler and libraries below .deps/cross-ARCH/root; nothing of this machine is used.
+# scripts/cross-sysroot has unpacked compiler and libraries below .deps/cross-ARCH/system; nothing of this machine is used.
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES FLEETWARD_CROSS)
 set(triplet_arm64 aarch64-linux-gnu)
 set(triplet_armhf arm-linux-gnueabihf)
 set(processor_arm64 aarch64)
 set(processor_armhf armv7l)
 set(FLEETWARD_TRIPLET ${triplet_${FLEETWARD_CROSS}})
-set(FLEETWARD_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../.deps/cross-${FLEETWARD_CROSS}/root)
+set(FLEETWARD_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../.deps/cross-${FLEETWARD_CROSS}/system)
 get_filename_component(FLEETWARD_SYSROOT ${FLEETWARD_SYSROOT} REALPATH)
 
 set(CMAKE_SYSTEM_NAME Linux)

@@ -186,10 +186,8 @@ http::Response Connections(const LocalApiParts& parts, const http::Request& requ
   ordered_json j = {{"from", Iso8601(start)}, {"truncated", truncated}, {"connections", ordered_json::array()}};
   for (auto event = newest.rbegin(); event != newest.rend(); ++event) {
     constexpr const char* kTypes[] = {"connected", "disconnected", "refused"};
-    // The edge says "no certificate" by zeros.
-    bool certificate = event->certificate_id.find_first_not_of('0') != std::string::npos;
     ordered_json row = {{"time", Iso8601(event->time)}, {"event", kTypes[static_cast<std::size_t>(event->type)]},
-                        {"clientId", event->client_id}, {"certificateId", certificate ? event->certificate_id : ""},
+                        {"clientId", event->client_id}, {"certificateId", event->certificate_id},
                         {"address", event->address ? event->address->ToString() : ""}, {"reason", event->reason}};
     if (ToMillis(event->connected_at) > 0) row["connectedAt"] = Iso8601(event->connected_at);
     j["connections"].push_back(std::move(row));

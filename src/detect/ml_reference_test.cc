@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <random>
 
+#include "testing/reference_fleet.h"
 #include "testing/support.h"
 
 namespace fleetward::detect {
@@ -237,11 +237,11 @@ class MlReference {
 
 class MlEngine {
  public:
-  explicit MlEngine(const Fleet& fleet) : fleet_(fleet), engine_(std::make_unique<Engine>(MakeOptions(), sink_)) {
+  explicit MlEngine(const Fleet& fleet) : fleet_(fleet), engine_(std::make_unique<Engine>(ReferenceOptions(), sink_)) {
     engine_->SetCustomMetric({model::CustomMetricName(kNumber), model::kFirstCustomMetric, model::CustomMetricType::kNumber},
                              FromMillis(kStart));
-    SetProfile(0, kStart);
-    for (int i = 0; i < fleet.things && fleet.groups; ++i) SetThing(i, i % 2, kStart);
+    config_.SetProfile(*engine_, 0, fleet.versions[0], FromMillis(kStart));
+    for (int i = 0; i < fleet.things && fleet.groups; ++i) ReferenceFleet::SetThing(*engine_, i, i % 2, FromMillis(kStart));
     engine_->OnWatermark(FromMillis(kStart));
   }
 
@@ -260,41 +260,8 @@ class MlEngine {
   }
 
  private:
-  static Options MakeOptions() {
-    Options options;
-    options.account = model::AccountId("1");
-    options.sha256 = MixDigest;
-    options.slab_count = 4;
-    options.max_new_alarms_per_second = 0;
-    return options;
-  }
-  static std::string NameOf(int thing) { return "t" + std::to_string(thing); }
-
-  void SetProfile(std::size_t version, std::int64_t ms) {
-    ProfileConfig config;
-    config.profile.name = model::SecurityProfileName("P");
-    config.profile.version = static_cast<std::int64_t>(version) + 1;
-    config.profile.behaviors = fleet_.versions[version];
-    config.definition_versions = version == 0
-                                     ? std::vector<std::int64_t>(config.profile.behaviors.size(), 1)
-                                     : NextDefinitionVersions(last_.profile, last_.definition_versions, config.profile);
-    using Kind = model::ProfileTarget::Kind;
-    if (fleet_.groups) {
-      config.targets = {{Kind::kThingGroup, model::ThingGroupName("g0")}, {Kind::kThingGroup, model::ThingGroupName("g1")}};
-    } else {
-      config.targets = {{Kind::kAllThings, {}}};
-    }
-    engine_->SetProfile(config, FromMillis(ms));
-    last_ = config;
-  }
-
-  void SetThing(int thing, int group, std::int64_t ms) {
-    engine_->SetThing({EntityOf(NameOf(thing)), model::ThingName(NameOf(thing)), true,
-                       {model::ThingGroupName("g" + std::to_string(group))}}, FromMillis(ms));
-  }
-
   void Give(const Event& event) {
-    std::string name = NameOf(event.thing);
+    std::string name = ReferenceFleet::NameOf(event.thing);
     ThingRef thing{EntityOf(name), name};
     Timestamp time = FromMillis(event.ms);
     switch (event.kind) {
@@ -317,8 +284,9 @@ class MlEngine {
         return engine_->OnCounts(counts);
       }
       case Event::kConnection: return engine_->OnConnection({thing, time, event.open});
-      case Event::kMove: return SetThing(event.thing, event.group, event.ms);
-      case Event::kProfile: return SetProfile(event.version, event.ms);
+      case Event::kMove: return ReferenceFleet::SetThing(*engine_, event.thing, event.group, time);
+      case Event::kProfile:
+        return config_.SetProfile(*engine_, event.version, fleet_.versions[event.version], time);
       case Event::kSaid: {
         for (auto d = sink_.decisions.rbegin(); d != sink_.decisions.rend(); ++d) {
           if (d->event.type != ViolationEventType::kInAlarm || d->event.thing_name.value() != name ||
@@ -331,7 +299,7 @@ class MlEngine {
         return;
       }
       case Event::kRestart:
-        engine_ = Restart(*engine_, MakeOptions(), sink_);
+        engine_ = Restart(*engine_, ReferenceOptions(), sink_);
         ASSERT_TRUE(engine_);
         return;
       case Event::kWatermark: {
@@ -345,21 +313,10 @@ class MlEngine {
   const Fleet& fleet_;
   RecordingSink sink_;
   std::unique_ptr<Engine> engine_;
-  ProfileConfig last_;
+  ReferenceFleet config_{fleet_.groups};
 };
 
 // --- random fleets ---------------------------------------------------------------------------------------------------
-
-class Dice {
- public:
-  explicit Dice(std::uint32_t seed) : random_(seed) {}
-  std::int64_t Pick(std::int64_t n) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n)); }
-  template <class T>
-  T Of(std::initializer_list<T> list) { return *(list.begin() + Pick(static_cast<std::int64_t>(list.size()))); }
-
- private:
-  std::mt19937_64 random_;
-};
 
 std::vector<model::Behavior> RandomBehaviors(Dice& dice) {
   constexpr const char* kMetrics[kFeeds] = {"aws:all-bytes-out", "aws:num-established-tcp-connections",

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
+#include "testing/reference_fleet.h"
 #include "testing/support.h"
 
 namespace fleetward::detect {
@@ -303,11 +303,11 @@ Outcome Expected(const Fleet& fleet) {
 
 class FleetEngine {
  public:
-  explicit FleetEngine(const Fleet& fleet) : fleet_(fleet), engine_(MakeOptions(), sink_) {
+  explicit FleetEngine(const Fleet& fleet) : fleet_(fleet), engine_(ReferenceOptions(), sink_) {
     engine_.SetCustomMetric({model::CustomMetricName(kNumber), model::kFirstCustomMetric, model::CustomMetricType::kNumber},
                             FromMillis(kStart));
-    SetProfile(0, kStart);
-    for (int i = 0; i < fleet.things; ++i) SetThing(i, i % 2, kStart);
+    config_.SetProfile(engine_, 0, fleet.versions[0], FromMillis(kStart));
+    for (int i = 0; i < fleet.things; ++i) ReferenceFleet::SetThing(engine_, i, i % 2, FromMillis(kStart));
     engine_.OnWatermark(FromMillis(kStart));
   }
 
@@ -327,41 +327,8 @@ class FleetEngine {
   }
 
  private:
-  static Options MakeOptions() {
-    Options options;
-    options.account = model::AccountId("1");
-    options.sha256 = MixDigest;
-    options.slab_count = 4;
-    options.max_new_alarms_per_second = 0;
-    return options;
-  }
-  static std::string NameOf(int thing) { return "t" + std::to_string(thing); }
-
-  void SetProfile(std::size_t version, std::int64_t ms) {
-    ProfileConfig config;
-    config.profile.name = model::SecurityProfileName("P");
-    config.profile.version = static_cast<std::int64_t>(version) + 1;
-    config.profile.behaviors = fleet_.versions[version];
-    config.definition_versions = version == 0
-                                     ? std::vector<std::int64_t>(config.profile.behaviors.size(), 1)
-                                     : NextDefinitionVersions(last_.profile, last_.definition_versions, config.profile);
-    using Kind = model::ProfileTarget::Kind;
-    if (fleet_.groups) {
-      config.targets = {{Kind::kThingGroup, model::ThingGroupName("g0")}, {Kind::kThingGroup, model::ThingGroupName("g1")}};
-    } else {
-      config.targets = {{Kind::kAllThings, {}}};
-    }
-    engine_.SetProfile(config, FromMillis(ms));
-    last_ = config;
-  }
-
-  void SetThing(int thing, int group, std::int64_t ms) {
-    engine_.SetThing({EntityOf(NameOf(thing)), model::ThingName(NameOf(thing)), true,
-                      {model::ThingGroupName("g" + std::to_string(group))}}, FromMillis(ms));
-  }
-
   void Give(const FleetEvent& event) {
-    std::string name = NameOf(event.thing);
+    std::string name = ReferenceFleet::NameOf(event.thing);
     ThingRef thing{EntityOf(name), name};
     Timestamp time = FromMillis(event.ms);
     switch (event.kind) {
@@ -382,8 +349,9 @@ class FleetEngine {
         return engine_.OnCounts(counts);
       }
       case FleetEvent::kConnection: return engine_.OnConnection({thing, time, event.open});
-      case FleetEvent::kMove: return SetThing(event.thing, event.group, event.ms);
-      case FleetEvent::kProfile: return SetProfile(event.version, event.ms);
+      case FleetEvent::kMove: return ReferenceFleet::SetThing(engine_, event.thing, event.group, time);
+      case FleetEvent::kProfile:
+        return config_.SetProfile(engine_, event.version, fleet_.versions[event.version], time);
       case FleetEvent::kWatermark: {
         engine_.OnWatermark(time);
         Engine* engine = &engine_;
@@ -395,21 +363,10 @@ class FleetEngine {
   const Fleet& fleet_;
   RecordingSink sink_;
   Engine engine_;
-  ProfileConfig last_;
+  ReferenceFleet config_{fleet_.groups};
 };
 
 // --- random fleets ---------------------------------------------------------------------------------------------------
-
-class Dice {
- public:
-  explicit Dice(std::uint32_t seed) : random_(seed) {}
-  std::int64_t Pick(std::int64_t n) { return static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(n)); }
-  template <class T>
-  T Of(std::initializer_list<T> list) { return *(list.begin() + Pick(static_cast<std::int64_t>(list.size()))); }
-
- private:
-  std::mt19937_64 random_;
-};
 
 model::Behavior RandomBehavior(Dice& dice, std::size_t number) {
   model::Behavior behavior;

@@ -57,8 +57,8 @@ TEST_F(RegistryEventsTest, OnlyWhatIsSwitchedOnInTheOrderOfTheCommitsAndAfterThe
   EXPECT_OK(registry->thing_types.Create("test", {.name = "lamp"}));
   MakeThing("a", {{"k", "v"}});
   EXPECT_OK(registry->things.Update("test", model::ThingName("a"), {.type = "lamp"}));
-  MakeGroup("root");
-  MakeGroup("leaf", "root");
+  MakeGroup("site");
+  MakeGroup("leaf", "site");
   EXPECT_OK(Join("leaf", "a"));
   EXPECT_OK(registry->thing_groups.Update("test", model::ThingGroupName("leaf"), {.description = "d"}));
   EXPECT_OK(registry->thing_groups.Delete("test", model::ThingGroupName("leaf"), std::nullopt));
@@ -70,11 +70,11 @@ TEST_F(RegistryEventsTest, OnlyWhatIsSwitchedOnInTheOrderOfTheCommitsAndAfterThe
   EXPECT_EQ(Topics(got),
             (std::vector<std::string>{
                 "thingType/lamp/created", "thing/a/created", "thing/a/updated",
-                "thingTypeAssociation/thing/a/thingType/lamp/added", "thingGroup/root/created", "thingGroup/leaf/created",
-                "thingGroupHierarchy/thingGroup/root/childThingGroup/leaf/added",
+                "thingTypeAssociation/thing/a/thingType/lamp/added", "thingGroup/site/created", "thingGroup/leaf/created",
+                "thingGroupHierarchy/thingGroup/site/childThingGroup/leaf/added",
                 "thingGroupMembership/thingGroup/leaf/thing/a/added", "thingGroup/leaf/updated",
                 "thingGroupMembership/thingGroup/leaf/thing/a/removed", "thingGroup/leaf/deleted",
-                "thingGroupHierarchy/thingGroup/root/childThingGroup/leaf/removed", "thing/a/deleted",
+                "thingGroupHierarchy/thingGroup/site/childThingGroup/leaf/removed", "thing/a/deleted",
                 "thingTypeAssociation/thing/a/thingType/lamp/removed", "thingType/lamp/updated"}));
   auto thing = nlohmann::json::parse(got[1].payload);
   EXPECT_EQ(thing["eventType"], "THING_EVENT");
@@ -85,7 +85,7 @@ TEST_F(RegistryEventsTest, OnlyWhatIsSwitchedOnInTheOrderOfTheCommitsAndAfterThe
   EXPECT_EQ(thing["attributes"], (nlohmann::json{{"k", "v"}}));
   EXPECT_EQ(thing["timestamp"], ToMillis(clock.Now()));
   auto leaf = nlohmann::json::parse(got[5].payload);
-  EXPECT_EQ(leaf["parentGroupName"], "root");
+  EXPECT_EQ(leaf["parentGroupName"], "site");
   EXPECT_EQ(leaf["parentGroupId"], nlohmann::json::parse(got[4].payload)["thingGroupId"]);
   EXPECT_EQ(leaf["rootToParentThingGroups"].size(), 1U);
   auto joined = nlohmann::json::parse(got[7].payload), left = nlohmann::json::parse(got[9].payload);

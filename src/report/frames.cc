@@ -11,6 +11,11 @@ constexpr std::string_view kNoFingerprint{
 std::string_view FullFingerprint(std::string_view fingerprint) {
   return fingerprint.size() == kFingerprintBytes ? fingerprint : kNoFingerprint;
 }
+/// Empty where the frame says that there was none.
+std::string_view GetFingerprint(ByteReader& r) {
+  std::string_view raw = r.Raw(kFingerprintBytes);
+  return raw == kNoFingerprint ? std::string_view() : raw;
+}
 
 std::uint64_t LoadLittle(const char* bytes, std::size_t size) {
   std::uint64_t value = 0;
@@ -315,7 +320,7 @@ Result<ReportFrame> DecodeReport(std::string_view body) {
   frame.event_time_ms = static_cast<std::int64_t>(r.U64());
   frame.format = Known(r.U8(), ReportFormat::kCbor);
   frame.flags = r.U8();
-  frame.fingerprint = r.Raw(kFingerprintBytes);
+  frame.fingerprint = GetFingerprint(r);
   frame.thing = r.Bytes();
   frame.client_id = r.Bytes();
   frame.payload = r.Bytes();
@@ -341,7 +346,7 @@ Result<ConnectedFrame> DecodeConnected(std::string_view body) {
   frame.version_number = r.U64();
   frame.protocol = r.U8();
   frame.clean_session = r.U8() != 0;
-  frame.fingerprint = r.Raw(kFingerprintBytes);
+  frame.fingerprint = GetFingerprint(r);
   frame.client_id = r.Bytes();
   frame.source_ip = r.Bytes();
   return Done(r, frame, "Connected");
@@ -354,7 +359,7 @@ Result<DisconnectedFrame> DecodeDisconnected(std::string_view body) {
   frame.connection = r.U64();
   frame.version_number = r.U64();
   frame.reason = Known(r.U8(), DisconnectReason::kThrottled);
-  frame.fingerprint = r.Raw(kFingerprintBytes);
+  frame.fingerprint = GetFingerprint(r);
   frame.client_id = r.Bytes();
   frame.source_ip = r.Bytes();
   return Done(r, frame, "Disconnected");
@@ -366,7 +371,7 @@ Result<RefusedFrame> DecodeRefused(std::string_view body) {
   frame.event_time_ms = static_cast<std::int64_t>(r.U64());
   frame.reason = Known(r.U8(), kLastRefusalReason);
   frame.count = r.U32();
-  frame.fingerprint = r.Raw(kFingerprintBytes);
+  frame.fingerprint = GetFingerprint(r);
   frame.client_id = r.Bytes();
   frame.source_ip = r.Bytes();
   frame.topic = r.Bytes();
@@ -377,7 +382,7 @@ Result<UnregisteredFrame> DecodeUnregistered(std::string_view body) {
   ByteReader r(body);
   UnregisteredFrame frame;
   frame.event_time_ms = static_cast<std::int64_t>(r.U64());
-  frame.fingerprint = r.Raw(kFingerprintBytes);
+  frame.fingerprint = GetFingerprint(r);
   frame.client_id = r.Bytes();
   frame.source_ip = r.Bytes();
   frame.der = r.Bytes();
@@ -443,7 +448,7 @@ Result<std::optional<CounterRecord>> NextCounter(CountersFrame& frame) {
   CounterRecord record;
   record.flags = r.U8();
   record.dimension = static_cast<std::uint32_t>(r.Varint());
-  record.fingerprint = r.Raw(kFingerprintBytes);
+  record.fingerprint = GetFingerprint(r);
   record.client_id = r.Bytes();
   record.source_ip = r.Bytes();
   record.messages_sent = r.Varint();

@@ -30,29 +30,17 @@ const Sample::Field* Before(const Sample* previous, std::size_t index, const Sam
   return nullptr;
 }
 
-/// Most numbers of a row are small differences: the short case must cost little.
-inline void PutVarint(std::string& out, std::uint64_t value) {
-  if (value < 0x80) {
-    out.push_back(static_cast<char>(value));
-    return;
-  }
-  char bytes[10];
-  std::size_t size = 0;
-  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
-  bytes[size++] = static_cast<char>(value);
-  out.append(bytes, size);
-}
-
 void PutNumber(double value, double before, std::string& out) {
   for (NumberForm form : {kWhole, kHundredths, kTenThousandths}) {
     if (auto whole = Scaled(value, kScale[form])) {
       std::int64_t base = Scaled(before, kScale[form]).value_or(0);
-      PutVarint(out, ZigZag(*whole - base) << 2 | form);
+      ByteWriter(out).Varint(ZigZag(*whole - base) << 2 | form);
       return;
     }
   }
-  PutVarint(out, kRaw);
-  ByteWriter(out).F64(value);
+  ByteWriter w(out);
+  w.Varint(kRaw);
+  w.F64(value);
 }
 
 bool GetNumber(ByteReader& in, double before, double& value) {
@@ -217,7 +205,7 @@ RowPlaces AppendHourRow(const Sample& sample, const Sample* previous, std::strin
     std::uint64_t word = sample.words()[field.first];
     std::uint64_t base = before ? previous->words()[before->first] : 0;
     if (field.kind == ValueKind::kCount) {
-      PutVarint(rows, ZigZag(static_cast<std::int64_t>(word - base)));
+      w.SignedVarint(static_cast<std::int64_t>(word - base));
     } else {
       PutNumber(std::bit_cast<double>(word), std::bit_cast<double>(base), rows);
     }

@@ -373,7 +373,7 @@ def test_only_admins_manage_keys_and_read_the_log(fw):
         for method, path in (("GET", "keys"), ("POST", "keys"), ("POST", f"keys/{key[0]}/rotate"), ("DELETE", f"keys/{key[0]}"),
                              ("GET", "operator-log"), ("GET", "mails"), ("POST", "provision/x")):
             assert status(key, method, "/fleetward/v1/" + path, b"{}" if method == "POST" else None) == 403, path
-    for path in ("status", "things/theirs", "why/theirs", "dead-letters", "things/", "nothing"):
+    for path in ("status", "things/theirs", "why/theirs", "connections?seconds=9", "connections/theirs?seconds=9", "dead-letters", "things/", "nothing"):
         assert status(scoped, "GET", "/fleetward/v1/" + path) in (403, 404), path
     assert status(scoped, "GET", "/fleetward/v1/status") == 403
     admin = new_key(fw, "admin")

@@ -30,7 +30,7 @@ def program(request, tmp_path):
     with open(binary, "rb") as file:
         machine = int.from_bytes(file.read(20)[18:20], "little")
     assert machine == {"arm64": 183, "armhf": 40}[request.param]
-    system = os.path.realpath(f"{ROOT}/.deps/cross-{request.param}/root")
+    system = os.path.realpath(f"{ROOT}/.deps/cross-{request.param}/system")
     path = tmp_path / "run-agent"
     path.write_text(f'#!/bin/sh\nexec {qemu} -L {system}/usr/{triplet} -E LD_LIBRARY_PATH={system}/usr/lib/{triplet} '
                     f'{binary} "$@"\n')

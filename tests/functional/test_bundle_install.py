@@ -55,16 +55,16 @@ def test_a_bundle_installs_and_reports(make, device, tmp_path):
     fw = make()  # serves on 127.0.0.1, which a chroot shares
     bundle = tmp_path / "pump-1.tar.gz"
     fw.run("provision", "pump-1", "--data", fw.data, "--out", str(tmp_path / "out"), "--bundle", str(bundle), "--arch", arch)
-    shutil.copy(bundle, root / "root")
-    inside(root, "tar", "-C", "/root", "-xzf", "/root/pump-1.tar.gz")
+    shutil.copy(bundle, root / "srv")
+    inside(root, "tar", "-C", "/srv", "-xzf", "/srv/pump-1.tar.gz")
     # What is missing is named, and nothing is half installed.
-    early = inside(root, "/root/fleetward-agent/install.sh", check=False)
+    early = inside(root, "/srv/fleetward-agent/install.sh", check=False)
     assert early.returncode == 1 and "apt-get install libmosquitto1" in early.stderr
     assert not (root / "etc/fleetward-agent").exists()
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     inside(root, "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends libmosquitto1")
     for _ in range(2):  # the second time is an update
-        done = inside(root, "/root/fleetward-agent/install.sh")
+        done = inside(root, "/srv/fleetward-agent/install.sh")
         assert "fleetward-agent --config /etc/fleetward-agent/agent.toml" in done.stdout
     listing = inside(root, "stat", "-c", "%U:%G %a", "/etc/fleetward-agent", "/etc/fleetward-agent/private.key",
                      "/etc/fleetward-agent/agent.toml", "/usr/bin/fleetward-agent").stdout.splitlines()

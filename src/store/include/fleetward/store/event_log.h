@@ -52,8 +52,8 @@ class EventLog {
   virtual ~EventLog() = default;
 
   /// Takes `records`, all or none, and gives the position of the first; the others follow densely. Takes no disk
-  /// access and copies the bytes: they are pending until Sync. A crash as well leaves all of them or none. Errors: kUnavailable when too much is pending (a full
-  /// disk), kInvalidArgument when a record exceeds max_record_bytes().
+  /// access and copies the bytes: they are pending until Sync. A crash as well leaves all of them or none. Errors:
+  /// kUnavailable when too much is pending (a full disk), kInvalidArgument when a record exceeds max_record_bytes().
   virtual Result<LogPosition> Append(std::span<const std::string_view> records) = 0;
   Result<LogPosition> Append(std::string_view record) { return Append({&record, 1}); }
 
