@@ -108,7 +108,13 @@ class Pipeline::Impl {
     }
     maintenance_ = std::thread([this] {
       NameThisThread("maintenance");
+      LowerThisThread();
       Maintain();
+    });
+    // Not behind a merge: brokers wait for it.
+    policy_ = std::thread([this] {
+      NameThisThread("policy");
+      RunPolicy();
     });
     return {};
   }
@@ -122,6 +128,7 @@ class Pipeline::Impl {
       wake_.notify_all();
     }
     if (maintenance_.joinable()) maintenance_.join();
+    if (policy_.joinable()) policy_.join();
     if (loop_) loop_->Stop();
     just_in_time_.reset();
     retained_.reset();
@@ -187,7 +194,7 @@ class Pipeline::Impl {
   Status DropExpired(std::vector<RetainedSummary>& entries);
 
   void SendWholePolicy() {
-    // The broker's threads must not wait for a file: the maintenance thread does it.
+    // The thread that reads the brokers' frames must not wait for a file.
     std::lock_guard lock(mutex_);
     policy_wanted_ = true;
     wake_.notify_all();
@@ -284,13 +291,10 @@ class Pipeline::Impl {
         },
         options_.retention);
     const std::uint64_t max_log_bytes = MaxLogBytes();
-    std::int64_t next_trim = 0, next_expire = 0, next_flush = 0;
+    std::int64_t next_trim = 0, next_merge = 0, next_expire = 0, next_flush = 0;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
-      bool wanted = policy_wanted_;
-      policy_wanted_ = false;
       lock.unlock();
-      if (wanted) PushPolicy();
       std::int64_t now = parts_.clock->MonotonicMillis();
       bool large = log_->disk_bytes() > max_log_bytes || !loop_->healthy();  // or the disk is full
       if (large) {
@@ -300,25 +304,43 @@ class Pipeline::Impl {
         Status trimmed = trimmer.Run(large ? 1 : std::min(kTrimBytes, max_log_bytes / 4));
         if (!trimmed.ok()) log::Warning("log-trim-waits", {{"error", trimmed.error().ToString()}});
       }
-      if (now >= next_trim) {
+      if (now >= next_trim) next_trim = now + Millis(kTrimInterval).count();
+      if (now >= next_merge) {
         auto merged = maintenance.Merge(parts_.clock->Now());
         if (!merged.ok()) log::Warning("merge-waits", {{"error", merged.error().ToString()}});
         auto coarse = maintenance.Downsample(parts_.clock->Now());
         if (!coarse.ok()) log::Warning("down-sampling-waits", {{"error", coarse.error().ToString()}});
-        next_trim = now + Millis(kTrimInterval).count();
+        auto events = maintenance.ExpireEvents(parts_.clock->Now());
+        if (!events.ok()) log::Warning("event-expiry-waits", {{"error", events.error().ToString()}});
+        // A piece takes some 0.1 s. While there is more, one each second: a tenth of a core, until the day is through.
+        bool more = (merged.ok() && merged->more) || (coarse.ok() && coarse->more) || (events.ok() && events->more);
+        next_merge = more ? now : now + Millis(kTrimInterval).count();
       }
-      if (now >= next_flush) {
+      // Expiry wants a flush before it.
+      if (now >= next_flush || now >= next_expire) {
         Status flushed = blocks_->Flush();
         if (!flushed.ok()) log::Warning("flush-waits", {{"error", flushed.error().ToString()}});
         next_flush = now + Millis(kFlushInterval).count();
-      }
-      if (now >= next_expire) {
-        Status expired = maintenance.Expire(parts_.clock->Now());
-        if (!expired.ok()) log::Warning("expiry-waits", {{"error", expired.error().ToString()}});
-        next_expire = now + Millis(kExpireInterval).count();
+        if (now >= next_expire) {
+          Status expired = flushed.ok() ? maintenance.Expire(parts_.clock->Now()) : flushed;
+          if (!expired.ok()) log::Warning("expiry-waits", {{"error", expired.error().ToString()}});
+          next_expire = now + Millis(expired.ok() ? kExpireInterval : kFlushInterval).count();
+        }
       }
       lock.lock();
-      wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || policy_wanted_; });
+      wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
+    }
+  }
+
+  void RunPolicy() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      wake_.wait(lock, [this] { return stopping_ || policy_wanted_; });
+      if (stopping_) return;
+      policy_wanted_ = false;
+      lock.unlock();
+      PushPolicy();
+      lock.lock();
     }
   }
 
@@ -344,7 +366,7 @@ class Pipeline::Impl {
   bool policy_wanted_ = false;
   bool stopping_ = false;
   std::atomic<bool> stopped_{false};
-  std::thread maintenance_;
+  std::thread maintenance_, policy_;
 };
 
 Pipeline::Pipeline(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -4,9 +4,14 @@ namespace fleetward::telemetry {
 
 std::vector<store::FamilySpec> TelemetryFamilies() {
   using store::FamilyUse;
-  return {{"hours", FamilyUse::kArrivals}, {"days", FamilyUse::kBlocks},  {"events", FamilyUse::kRows},
-          {"connections", FamilyUse::kArrivals}, {"slabs", FamilyUse::kSlabs}, {"meta", FamilyUse::kRows},
-          {"long", FamilyUse::kBlocks}};
+  constexpr std::size_t kDay = 4;  // days expire one by one
+  return {{"hours", FamilyUse::kArrivals},
+          {"days", FamilyUse::kBlocks, kDay},
+          {"events", FamilyUse::kRows},
+          {"connections", FamilyUse::kArrivals, kDay},
+          {"slabs", FamilyUse::kSlabs},
+          {"meta", FamilyUse::kRows},
+          {"long", FamilyUse::kBlocks, kDay}};
 }
 
 SlabId SlabOf(const model::EntityId& entity) {

@@ -290,13 +290,13 @@ Status Maintenance::Expire(Timestamp watermark) {
     std::uint32_t today = DayOf(watermark);
     return today > static_cast<std::uint32_t>(days) ? today - static_cast<std::uint32_t>(days) : 0;
   };
-  auto drop = [&](store::FamilyId family, std::string from, std::string until) -> Status {
+  auto drop = [&](store::FamilyId family, const std::string& until) -> Status {
     bool any = false;
-    FW_TRY(store_.Scan(family, from, until, [&](auto, auto) {
+    FW_TRY(store_.Scan(family, {}, until, [&](auto, auto) {
       any = true;
       return false;
     }));
-    return any ? store_.DropRange(family, from, until) : Status();
+    return any ? store_.DropRange(family, {}, until) : Status();
   };
   std::uint32_t metric_day = before(retention_.metric_days);
   std::uint32_t fine_day = metric_day;
@@ -304,11 +304,18 @@ Status Maintenance::Expire(Timestamp watermark) {
     FW_ASSIGN(std::optional<std::string> done, store_.Get(kFamilyMeta, kDownsampledKey));
     fine_day = done && done->size() >= 4 ? std::min<std::uint32_t>(metric_day, static_cast<std::uint32_t>(GetBigEndian(done->substr(0, 4)))) : 0;
   }
-  FW_TRY(drop(kFamilyDays, {}, TimeKey(fine_day)));
-  FW_TRY(drop(kFamilyLong, {}, TimeKey(before(std::max(retention_.metric_days, retention_.downsampled_days)))));
-  FW_TRY(drop(kFamilyHours, {}, TimeKey(metric_day * kHoursPerDay)));
-  FW_TRY(drop(kFamilyConnections, {}, TimeKey(before(retention_.connection_days))));
-  return ExpireEvents(store_, watermark - std::chrono::hours(24) * retention_.event_days);
+  FW_TRY(drop(kFamilyDays, TimeKey(fine_day)));
+  FW_TRY(drop(kFamilyLong, TimeKey(before(std::max(retention_.metric_days, retention_.downsampled_days)))));
+  FW_TRY(drop(kFamilyHours, TimeKey(metric_day * kHoursPerDay)));
+  return drop(kFamilyConnections, TimeKey(before(retention_.connection_days)));
+}
+
+Result<Maintenance::Progress> Maintenance::ExpireEvents(Timestamp watermark, std::uint64_t max_events) {
+  Timestamp before = watermark - std::chrono::hours(24) * retention_.event_days;
+  FW_TRY(telemetry::ExpireEvents(store_, before, max_events, events_from_));
+  Progress progress;
+  progress.more = !events_from_.empty();
+  return progress;
 }
 
 }  // namespace fleetward::telemetry

@@ -240,6 +240,7 @@ TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
   Maintenance maintenance = MakeMaintenance();
   ASSERT_TRUE(maintenance.Merge(FromMillis(now)).ok());
   ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
+  ASSERT_TRUE(maintenance.ExpireEvents(FromMillis(now)).ok());
   std::vector<std::int64_t> left = Values(0, now, 250);
   EXPECT_EQ(left.size(), 14u * 12u);
   EXPECT_EQ(left.front(), 26);
@@ -342,14 +343,23 @@ TEST_F(ServicesTest, EventsOfManyBatchesExpireFromBothOrdersAndNothingElse) {
     return events;
   };
   ASSERT_EQ(count({}), kOld + kNew);
-  ASSERT_TRUE(ExpireEvents(*store_, before).ok());
+  std::string from;
+  for (std::uint64_t gone = 10'000; gone <= kOld; gone += 10'000) {
+    ASSERT_TRUE(ExpireEvents(*store_, before, 10'000, from).ok());
+    EXPECT_FALSE(from.empty());
+    EXPECT_EQ(count({}), kOld - gone + kNew);
+  }
+  ASSERT_TRUE(ExpireEvents(*store_, before, 10'000, from).ok());
   EXPECT_EQ(count({}), kNew);
   std::uint64_t of_things = 0;
   for (std::uint64_t thing = 0; thing < 7; ++thing) of_things += count(TestEntity(thing));
   EXPECT_EQ(of_things, kNew);
   EXPECT_TRUE(GetActive(*store_, {5, 5}).value().has_value());
-  ASSERT_TRUE(ExpireEvents(*store_, before).ok());
-  EXPECT_EQ(count({}), kNew);
+  for (int again = 0; again < 2; ++again) {
+    ASSERT_TRUE(ExpireEvents(*store_, before, 10'000, from).ok());
+    EXPECT_TRUE(from.empty());
+    EXPECT_EQ(count({}), kNew);
+  }
 }
 
 TEST_F(ServicesTest, ConnectionsRoundTrip) {

@@ -76,25 +76,22 @@ Status ScanEvents(const store::BlockStore& store, Timestamp start, Timestamp end
   return cursor->status();
 }
 
-Status ExpireEvents(store::BlockStore& store, Timestamp before) {
-  constexpr std::size_t kRowsAtOnce = 10000;
-  std::string from = TimePrefix(), until = TimePrefix();
+Status ExpireEvents(store::BlockStore& store, Timestamp before, std::size_t most, std::string& from) {
+  std::string until = TimePrefix();
   PutTime(until, before);
-  for (;;) {  // each batch goes on where the last one ended, not over what it left behind
-    store::Batch batch;
-    std::string end;
-    FW_TRY(store.Scan(kFamilyEvents, from, until, [&](std::string_view key, std::string_view value) {
-      if (key.size() == 1 + kOrderBytes && value.size() >= 16) {
-        batch.Delete(kFamilyEvents, ThingPrefix(GetId(value)).append(key.substr(1)));
-      }
-      end.assign(key).push_back('\0');
-      return batch.size() < kRowsAtOnce;
-    }));
-    if (end.empty()) return {};
-    batch.DeleteRange(kFamilyEvents, from, end);
-    FW_TRY(store.Write(batch));
-    from = std::move(end);
-  }
+  std::string begin = from.empty() ? TimePrefix() : from, end;
+  store::Batch batch;
+  FW_TRY(store.Scan(kFamilyEvents, begin, until, [&](std::string_view key, std::string_view value) {
+    if (key.size() == 1 + kOrderBytes && value.size() >= 16) {
+      batch.Delete(kFamilyEvents, ThingPrefix(GetId(value)).append(key.substr(1)));
+    }
+    end.assign(key).push_back('\0');
+    return batch.size() < most;
+  }));
+  if (!end.empty()) batch.DeleteRange(kFamilyEvents, begin, end);
+  FW_TRY(store.Write(batch));
+  from = std::move(end);
+  return {};
 }
 
 void PutActive(store::Batch& batch, const model::ViolationId& id, std::string_view value) {

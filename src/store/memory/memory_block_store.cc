@@ -100,7 +100,6 @@ class MemoryStore : public MemoryBlockStore {
     return {};
   }
   Status DropRange(FamilyId family, std::string_view from, std::string_view until) override {
-    FW_TRY(Flush());
     Batch batch;
     batch.DeleteRange(family, from, until);
     return Write(batch);

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <rocksdb/sst_partitioner.h>
 #include <rocksdb/table.h>
 #include <sys/statvfs.h>
 
@@ -39,7 +40,7 @@ rocksdb::DBOptions MakeDbOptions(const RocksOptions& options) {
   return db;
 }
 
-rocksdb::ColumnFamilyOptions MakeFamilyOptions(FamilyUse use, const RocksOptions& options,
+rocksdb::ColumnFamilyOptions MakeFamilyOptions(const FamilySpec& spec, const RocksOptions& options,
                                                const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions family;
   rocksdb::BlockBasedTableOptions table;
@@ -52,7 +53,10 @@ rocksdb::ColumnFamilyOptions MakeFamilyOptions(FamilyUse use, const RocksOptions
   family.max_bytes_for_level_base = 4 * family.target_file_size_base;
   family.level_compaction_dynamic_level_bytes = true;
   family.compression = rocksdb::kLZ4Compression;
-  switch (use) {
+  if (spec.file_prefix_bytes > 0) {
+    family.sst_partitioner_factory = rocksdb::NewSstPartitionerFixedPrefixFactory(spec.file_prefix_bytes);
+  }
+  switch (spec.use) {
     case FamilyUse::kRows:
       family.bottommost_compression = rocksdb::kZSTD;
       break;

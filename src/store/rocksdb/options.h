@@ -13,7 +13,7 @@ namespace fleetward::store {
 /// Fills in sizes that were left 0, by the file system of the folder.
 RocksOptions Resolve(RocksOptions options);
 rocksdb::DBOptions MakeDbOptions(const RocksOptions& options);
-rocksdb::ColumnFamilyOptions MakeFamilyOptions(FamilyUse use, const RocksOptions& options,
+rocksdb::ColumnFamilyOptions MakeFamilyOptions(const FamilySpec& spec, const RocksOptions& options,
                                                const std::shared_ptr<rocksdb::Cache>& cache);
 
 }  // namespace fleetward::store

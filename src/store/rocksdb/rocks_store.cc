@@ -20,7 +20,8 @@
 namespace fleetward::store {
 namespace {
 
-rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+/// RocksDB wants a pointer even of nothing.
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.empty() ? "" : bytes.data(), bytes.size()}; }
 std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
 Error ToError(const rocksdb::Status& status, std::string_view doing) {
@@ -121,9 +122,9 @@ class RocksStore : public BlockStore {
     auto cache = rocksdb::NewLRUCache(options_.cache_bytes);
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
     families.emplace_back(rocksdb::kDefaultColumnFamilyName,
-                          MakeFamilyOptions(FamilyUse::kRows, options_, cache));
+                          MakeFamilyOptions({}, options_, cache));
     for (const FamilySpec& spec : options_.families) {
-      families.emplace_back(spec.name, MakeFamilyOptions(spec.use, options_, cache));
+      families.emplace_back(spec.name, MakeFamilyOptions(spec, options_, cache));
     }
     rocksdb::DB* db = nullptr;
     rocksdb::Status opened = rocksdb::DB::Open(db_options, options_.folder, families, &all_, &db);
@@ -197,10 +198,13 @@ class RocksStore : public BlockStore {
 
   Status DropRange(FamilyId family, std::string_view from, std::string_view until) override {
     if (from >= until) return {};
-    FW_TRY(Flush());  // dropping a file takes effect at once, earlier batches only when flushed (recovery.md rule 8)
     rocksdb::Slice begin = ToSlice(from), end = ToSlice(until);
     rocksdb::Status dropped = rocksdb::DeleteFilesInRange(db_.get(), families_[family], &begin, &end, false);
     if (!dropped.ok()) return ToError(dropped, "dropping files");
+    RocksCursor left(*db_, families_[family], nullptr, until, false);
+    left.Seek(from);
+    FW_TRY(left.status());
+    if (!left.Valid()) return {};
     Batch rest;
     rest.DeleteRange(family, from, until);
     FW_TRY(Write(rest));

@@ -28,6 +28,9 @@ enum class FamilyUse : std::uint8_t {
 struct FamilySpec {
   std::string name;   // stored: never change it
   FamilyUse use = FamilyUse::kRows;
+  /// Rows whose keys differ in so many first bytes come to lie in different files, so that DropRange between such
+  /// prefixes rewrites nothing. 0: files are cut by size alone.
+  std::size_t file_prefix_bytes = 0;
 };
 
 /// A list of changes that take effect together. Reusable; keeps its memory.
@@ -122,8 +125,9 @@ class BlockStore {
   /// Everything written before the call survives a crash when this returns ok. Blocks. Errors: kUnavailable, kIo.
   virtual Status Flush() = 0;
 
-  /// Flushes, then gives back the space of a key range that nobody needs any more (expired days): whole files go at
-  /// once. Rows of the range that share a file with others are removed as well.
+  /// Gives back the space of a key range that nobody needs any more (expired days): whole files go at once and for good,
+  /// so Flush first if something written before replaces them (recovery.md rule 8). Rows of the range that share a file
+  /// with others are removed as well, which rewrites that file.
   virtual Status DropRange(FamilyId family, std::string_view from, std::string_view until) = 0;
 
   /// Gives back the space of deleted rows of a key range; changes no row. Blocks; background work.

@@ -44,8 +44,14 @@ class Maintenance {
   /// Makes days that leave full resolution coarse, `max_things` thing-days at most; nothing unless retention asks for it.
   Result<Progress> Downsample(Timestamp watermark, std::uint64_t max_things = 2000);
 
-  /// Drops what is past its retention (days that are still to be made coarse stay); whole files, without reading them. Once an hour is enough.
+  /// Drops what is past its retention (days that are still to be made coarse stay); whole files, without reading them.
+  /// Once an hour is enough. Flush the store between Downsample and this: files go for good, and what replaces them must
+  /// not be lost.
   Status Expire(Timestamp watermark);
+
+  /// Removes events that are past their retention, `max_events` at most: they lie by thing as well and are removed row by
+  /// row.
+  Result<Progress> ExpireEvents(Timestamp watermark, std::uint64_t max_events = 2000);
 
   void set_retention(Retention retention) { retention_ = retention; }
 
@@ -63,6 +69,7 @@ class Maintenance {
   std::optional<Resume> resume_;
   bool pass_merged_ = false;              // this pass merged something
   std::set<std::uint32_t> merged_days_;   // whose hours are mostly deleted rows now
+  std::string events_from_;               // where the last piece of expired events ended
 };
 
 }  // namespace fleetward::telemetry

@@ -24,8 +24,9 @@ struct EventKey {
 
 /// Adds an event; the same key again overwrites it. Kept Retention::event_days.
 void PutEvent(store::Batch& batch, const EventKey& key, const model::EntityId& entity, std::string_view value);
-/// Removes events with an earlier time. Background work.
-Status ExpireEvents(store::BlockStore& store, Timestamp before);
+/// Removes events with an earlier time, `most` of them. `from` is where the last call ended, empty at first and when no
+/// more are left: a walk from the front would step over all that was removed. Background work.
+Status ExpireEvents(store::BlockStore& store, Timestamp before, std::size_t most, std::string& from);
 
 void PutActive(store::Batch& batch, const model::ViolationId& id, std::string_view value);
 void DeleteActive(store::Batch& batch, const model::ViolationId& id);
