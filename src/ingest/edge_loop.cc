@@ -9,7 +9,6 @@ namespace fleetward::ingest {
 namespace {
 
 constexpr Millis kPoll{250};
-constexpr std::int64_t kSilentMs = 5000;  // D2
 constexpr Millis kSyncRetry{200};
 
 void SetTime(Record& record, std::int64_t time_ms) {
@@ -37,7 +36,7 @@ EdgeLoop::~EdgeLoop() { Stop(); }
 void EdgeLoop::Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms, std::int32_t bucket_seconds) {
   bucket_ms_ = std::int64_t{bucket_seconds} * 1000;
   progress_ = std::move(progress);
-  watermark_ms_ = watermark_ms;
+  watermark_.Start(watermark_ms);
   thread_ = std::thread([this] {
     NameThisThread("edge-loop");
     Run();
@@ -122,7 +121,7 @@ void EdgeLoop::TakeConfiguration() {
     std::lock_guard lock(mutex_);
     records.swap(configuration_);
   }
-  std::int64_t now = std::max(ToMillis(clock_.Now()), watermark_ms_);
+  std::int64_t now = std::max(ToMillis(clock_.Now()), watermark_.ms());
   for (Record& record : records) {
     SetTime(record, now);
     Emit(record);
@@ -132,12 +131,12 @@ void EdgeLoop::TakeConfiguration() {
 void EdgeLoop::OnHello(bus::EdgeConnection connection, const report::HelloFrame& hello) {
   Edge edge;
   edge.plugin_start = hello.plugin_start;
-  // Its clock is not known yet: frames of before this hello may follow, and they are not late.
   auto known = progress_.find(hello.plugin_start);
   if (known == progress_.end()) {
     // Whoever was connected to the broker before was last known to be so at the watermark; the new one may have had
     // clients before it found this server.
-    std::int64_t last = watermark_ms_ == 0 ? hello.event_time_ms : std::min(hello.event_time_ms, watermark_ms_);
+    std::int64_t watermark = watermark_.ms();
+    std::int64_t last = watermark == 0 ? hello.event_time_ms : std::min(hello.event_time_ms, watermark);
     Emit(EdgeStartRecord{hello.plugin_start, last});
     Emit(EdgeProgressRecord{hello.plugin_start, 0});
     known = progress_.emplace(hello.plugin_start, 0).first;
@@ -145,6 +144,7 @@ void EdgeLoop::OnHello(bus::EdgeConnection connection, const report::HelloFrame&
   edge.seq = known->second;
   log::Info("edge-connected", {{"edge", hello.edge_id}, {"resume_after", edge.seq}, {"next", hello.next_seq}});
   connections_.insert_or_assign(connection, edge);
+  watermark_.Join(connection);
   edges_ = static_cast<std::uint32_t>(connections_.size());
   listener_.Welcome(connection, edge.seq);
 }
@@ -165,41 +165,25 @@ void EdgeLoop::Take(const bus::EdgeBatch& batch) {
       }
       edge.seq = frame.seq;
       edge.fresh = true;
-      edge.silent_ms = 0;
-      if (news->clock_ms != 0) edge.clock_ms = news->clock_ms;
-      watermark_ms_ += news->step_ms;
+      watermark_.Hear(batch.connection, news->clock_ms, news->step_ms);
       if (news->applied_version != 0) edge.applied = news->applied_version;
       if (news->reload) callbacks_.reload();
     }
     if (edge.fresh) Emit(EdgeProgressRecord{edge.plugin_start, edge.seq});
   }
   if (batch.closed && connections_.erase(batch.connection) > 0) {
+    watermark_.Leave(batch.connection);
     edges_ = static_cast<std::uint32_t>(connections_.size());
     log::Warning("edge-lost");
   }
 }
 
-// D2: the least clock of the live edges; with none for a while, the server's own.
 void EdgeLoop::AdvanceWatermark(std::int64_t waited_ms, bool idle) {
-  std::int64_t least = 0;
-  bool live = false;
-  for (auto& [connection, edge] : connections_) {
-    if (!edge.fresh && idle) edge.silent_ms += waited_ms;
-    if (edge.silent_ms >= kSilentMs) continue;
-    least = live ? std::min(least, edge.clock_ms) : edge.clock_ms;
-    live = true;
-  }
-  without_edge_ms_ = live ? 0 : without_edge_ms_ + (idle ? waited_ms : 0);
-  if (!live) {
-    if (without_edge_ms_ < kSilentMs) return;
-    std::int64_t now = ToMillis(clock_.Now());
-    if (now < watermark_ms_ + 1000) return;
-    least = now;
-  }
-  if (least <= watermark_ms_) return;
-  bucket_ended_ = least / bucket_ms_ != watermark_ms_ / bucket_ms_;
-  watermark_ms_ = least;
-  Emit(WatermarkRecord{least});
+  std::int64_t before = watermark_.ms();
+  auto moved = watermark_.Advance(waited_ms, idle, ToMillis(clock_.Now()));
+  if (!moved) return;
+  bucket_ended_ = *moved / bucket_ms_ != before / bucket_ms_;
+  Emit(WatermarkRecord{*moved});
 }
 
 // Nothing is acknowledged or handed on before it survives a crash. While the disk is full, edges keep their frames.

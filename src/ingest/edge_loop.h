@@ -21,6 +21,7 @@
 #include "fleetward/store/event_log.h"
 #include "frame_converter.h"
 #include "shard.h"
+#include "watermark.h"
 
 namespace fleetward::ingest {
 
@@ -52,10 +53,8 @@ class EdgeLoop {
   struct Edge {
     Id128 plugin_start;
     std::uint64_t seq = 0;
-    std::int64_t clock_ms = 0;    // 0: not heard yet, which holds the watermark back
-    std::int64_t silent_ms = 0;   // waited for in vain, not wall time: a stopped server must not call edges silent
     std::uint64_t applied = 0;
-    bool fresh = false;           // frames came in this round
+    bool fresh = false;  // frames came in this round
   };
 
   void Run();
@@ -78,8 +77,7 @@ class EdgeLoop {
 
   std::map<bus::EdgeConnection, Edge> connections_;
   std::map<Id128, std::uint64_t> progress_;
-  std::int64_t watermark_ms_ = 0;
-  std::int64_t without_edge_ms_ = 0;
+  Watermark watermark_;
   std::int64_t bucket_ms_ = 300'000;
   std::set<std::string> exchanging_profiles_;
   bool bucket_ended_ = false;   // by the watermark of this round
