@@ -80,7 +80,7 @@ void EdgeLoop::Run() {
     batch_ = std::make_shared<LogBatch>();
     TakeConfiguration();
     for (const bus::EdgeBatch& batch : *polled) Take(batch);
-    AdvanceWatermark(waited, polled->empty());
+    AdvanceWatermark(waited);
     if (batch_->size() > 0 && !MakeDurable()) return;
     if (bucket_ended_ && !exchanging_profiles_.empty() && !ExchangeSummaries()) return;
     bucket_ended_ = false;
@@ -178,9 +178,9 @@ void EdgeLoop::Take(const bus::EdgeBatch& batch) {
   }
 }
 
-void EdgeLoop::AdvanceWatermark(std::int64_t waited_ms, bool idle) {
+void EdgeLoop::AdvanceWatermark(std::int64_t waited_ms) {
   std::int64_t before = watermark_.ms();
-  auto moved = watermark_.Advance(waited_ms, idle, ToMillis(clock_.Now()));
+  auto moved = watermark_.Advance(waited_ms, ToMillis(clock_.Now()));
   if (!moved) return;
   bucket_ended_ = *moved / bucket_ms_ != before / bucket_ms_;
   Emit(WatermarkRecord{*moved});

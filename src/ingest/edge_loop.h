@@ -61,7 +61,7 @@ class EdgeLoop {
   void Take(const bus::EdgeBatch& batch);
   void OnHello(bus::EdgeConnection connection, const report::HelloFrame& hello);
   void TakeConfiguration();
-  void AdvanceWatermark(std::int64_t waited_ms, bool idle);
+  void AdvanceWatermark(std::int64_t waited_ms);
   void Emit(const Record& record);
   bool MakeDurable();
   bool ExchangeSummaries();

@@ -11,16 +11,16 @@ void Watermark::Hear(bus::EdgeConnection edge, std::int64_t clock_ms, std::int64
   ms_ += step_ms;
 }
 
-std::optional<std::int64_t> Watermark::Advance(std::int64_t waited_ms, bool idle, std::int64_t now_ms) {
+std::optional<std::int64_t> Watermark::Advance(std::int64_t waited_ms, std::int64_t now_ms) {
   std::int64_t least = 0;
   bool live = false;
   for (auto& [connection, edge] : edges_) {
-    if (idle) edge.silent_ms += waited_ms;
+    edge.silent_ms += waited_ms;
     if (edge.silent_ms >= kSilentMs) continue;
     least = live ? std::min(least, edge.clock_ms) : edge.clock_ms;
     live = true;
   }
-  without_edge_ms_ = live ? 0 : without_edge_ms_ + (idle ? waited_ms : 0);
+  without_edge_ms_ = live ? 0 : without_edge_ms_ + waited_ms;
   if (!live) {  // for a while, the server's own clock, each second
     if (without_edge_ms_ < kSilentMs || now_ms < ms_ + 1000) return std::nullopt;
     least = now_ms;

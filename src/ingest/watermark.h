@@ -24,14 +24,13 @@ class Watermark {
   /// A frame came. `clock_ms` of a Clock frame, else 0; `step_ms` by which its wall clock was moved before.
   void Hear(bus::EdgeConnection edge, std::int64_t clock_ms, std::int64_t step_ms);
 
-  /// After each round: how long it waited for frames, whether in vain, and the server's own wall clock. The new
-  /// watermark, if it moved.
-  std::optional<std::int64_t> Advance(std::int64_t waited_ms, bool idle, std::int64_t now_ms);
+  /// After each round: how long it waited for frames, and the server's own wall clock. The new watermark, if it moved.
+  std::optional<std::int64_t> Advance(std::int64_t waited_ms, std::int64_t now_ms);
 
  private:
   struct Edge {
     std::int64_t clock_ms = 0;
-    std::int64_t silent_ms = 0;  // waited for in vain, not wall time: a stopped server must not call edges silent
+    std::int64_t silent_ms = 0;  // spent waiting, not wall time: a stopped server must not call edges silent
   };
 
   std::map<bus::EdgeConnection, Edge> edges_;

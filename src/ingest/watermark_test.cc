@@ -19,7 +19,7 @@ class WatermarkTest : public testing::Test {
   }
   /// Where a round without a wait moves it to, in ms after kStart; -1: it does not move.
   std::int64_t Moved() {
-    auto moved = watermark_.Advance(0, false, now_ms_);
+    auto moved = watermark_.Advance(0, now_ms_);
     return moved ? *moved - kStart : -1;
   }
   /// Rounds without any frame; the last place it moved to in them.
@@ -27,7 +27,7 @@ class WatermarkTest : public testing::Test {
     std::int64_t last = -1;
     for (; ms > 0; ms -= kPoll) {
       now_ms_ += kPoll;
-      if (auto moved = watermark_.Advance(kPoll, true, now_ms_)) last = *moved - kStart;
+      if (auto moved = watermark_.Advance(kPoll, now_ms_)) last = *moved - kStart;
     }
     return last;
   }
@@ -109,6 +109,21 @@ TEST_F(WatermarkTest, EdgeSilentForFiveSecondsIsLeftOutAndComesBack) {
   EXPECT_EQ(Moved(), -1) << "its clock counts again, and nothing goes back";
   Clock(kFirst, 6500);
   EXPECT_EQ(Moved(), 6500);
+}
+
+// While another one sends all the time, no round waits in vain as a whole.
+TEST_F(WatermarkTest, EdgeSilentBesideABusyOneIsLeftOut) {
+  watermark_.Join(kFirst);
+  watermark_.Join(kSecond);
+  Clock(kFirst, 1000);
+  Clock(kSecond, 1000);
+  EXPECT_EQ(Moved(), 1000);
+  for (std::int64_t ms = 1010; ms < 6000; ms += 10) {
+    Clock(kSecond, ms);
+    ASSERT_EQ(watermark_.Advance(10, now_ms_), std::nullopt) << ms;
+  }
+  Clock(kSecond, 6000);
+  EXPECT_EQ(watermark_.Advance(10, now_ms_), kStart + 6000);
 }
 
 // A server that was stopped for an hour, or that works long on a round, has not waited for anybody.
