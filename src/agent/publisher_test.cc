@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <vector>
 
 namespace fleetward::agent {
 namespace {
@@ -223,6 +226,43 @@ TEST_F(PublisherTest, WaitsBetweenAttemptsDoubleWithinBounds) {
     std::int64_t base = std::min<std::int64_t>(1000LL << (i - 1), 300000);
     EXPECT_GE(waits[i], base / 2 - 1);
     EXPECT_LE(waits[i], base + 1);
+  }
+}
+
+// A broker that comes back must not meet its whole fleet at once, however long it was away.
+TEST(PublishersTest, AgentsThatWereCutTogetherComeBackSpread) {
+  constexpr std::size_t kAgents = 400, kAttempts = 10, kParts = 8;
+  std::vector<std::vector<std::int64_t>> waits(kAttempts);  // of all agents before each attempt
+  for (std::size_t i = 0; i < kAgents; ++i) {
+    ManualClock clock(FromMillis(1700000000000));
+    FakeConnection connection;
+    PublisherOptions options;
+    options.thing = "t";
+    Publisher publisher(options, clock, connection, nullptr, [](const report::MetricReport&) {});
+    publisher.Step();
+    publisher.OnConnect(0);
+    connection.refuse = true;
+    publisher.OnDisconnect("lost");
+    for (std::vector<std::int64_t>& before : waits) {
+      const std::int64_t since = clock.MonotonicMillis();
+      const int connects = connection.connects;
+      for (std::int64_t due = 0; connection.connects == connects; due = publisher.Step()) clock.Advance(Millis(due));
+      before.push_back(clock.MonotonicMillis() - since);
+    }
+  }
+  for (std::size_t attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::int64_t base = std::min<std::int64_t>(1000LL << attempt, 300000);
+    std::array<std::size_t, kParts> parts{};  // of the half of the wait that is left to chance
+    for (std::int64_t wait : waits[attempt]) {
+      ASSERT_GE(wait, base / 2);
+      ASSERT_LE(wait, base);
+      std::size_t part = static_cast<std::size_t>(wait - base / 2) * kParts / static_cast<std::size_t>(base / 2);
+      ++parts[std::min(part, kParts - 1)];
+    }
+    for (std::size_t agents : parts) {  // 50 are expected in each
+      EXPECT_GE(agents, 10U) << "before attempt " << attempt + 1;
+      EXPECT_LE(agents, 110U) << "before attempt " << attempt + 1;
+    }
   }
 }
 
