@@ -84,6 +84,7 @@ void FillSample(const OpenBucket& bucket, telemetry::SeriesKey key, telemetry::S
   static const TopicBucket kNothing;
   auto found = std::find_if(bucket.topics.begin(), bucket.topics.end(),
                             [&](const TopicBucket& each) { return each.series == key.dimension; });
+  if (found == bucket.topics.end() && bucket.topics.size() == kMaxTopicBuckets) return;  // it may have found no room
   const TopicBucket& topics = found == bucket.topics.end() ? kNothing : *found;
   auto add = [&](std::uint64_t value) { sample.AddCount(key, static_cast<std::int64_t>(value)); };
   if (key.metric == model::IdOf(BuiltinMetric::kNumMessagesSent)) {
