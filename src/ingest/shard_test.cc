@@ -7,6 +7,7 @@
 
 #include "fleetward/alarms/alarm_query.h"
 #include "fleetward/crypto/digest.h"
+#include "fleetward/model/dimension.h"
 #include "fleetward/model/json.h"
 #include "fleetward/report/record.h"
 #include "fleetward/store/memory_store.h"
@@ -332,6 +333,85 @@ TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
   EXPECT_EQ(values(13), (std::vector<std::int64_t>{18, 0}));
   EXPECT_EQ(values(99), (std::vector<std::int64_t>{}));
   EXPECT_EQ(Active(), 0U);
+}
+
+/// Only who renames dimensions all the time gets there: the broker counts 64 series at once. Beyond the bound alarms go on,
+/// and the series has a gap in this bucket, not a 0 that nobody counted.
+TEST_F(ShardTest, SeriesOfDimensionsBeyondTheBoundAreJudgedButNotStored) {
+  ThingSetRecord thing;
+  thing.config.entity = kThing;
+  thing.config.name = model::ThingName("pump");
+  Log(thing);
+  ProfileSetRecord profile;
+  profile.config.profile.name = model::SecurityProfileName("P");
+  profile.config.targets.push_back({model::ProfileTarget::Kind::kAllThings, {}});
+  std::vector<std::uint32_t> all;  // two more than the bound
+  for (std::uint32_t number = 1; number <= kMaxTopicBuckets / 2 + 1; ++number) {
+    const model::DimensionName name("d" + std::to_string(number));
+    Log(DimensionSetRecord{1, name, number});
+    for (auto op : {model::DimensionOperator::kIn, model::DimensionOperator::kNotIn}) {
+      all.push_back(model::DimensionSeries(number, op));
+      model::Behavior behavior;
+      behavior.name = model::BehaviorName(name.value() + std::string(model::DimensionOperatorName(op)));
+      behavior.metric = "aws:num-messages-sent";
+      behavior.dimension = model::MetricDimension{name, op};
+      behavior.criteria.emplace();
+      behavior.criteria->comparison_operator = model::ComparisonOperator::kLessThan;
+      behavior.criteria->value = model::Count{250};  // of the two last series
+      behavior.criteria->duration_seconds = 10;
+      profile.config.profile.behaviors.push_back(behavior);
+      profile.config.definition_versions.push_back(1);
+    }
+  }
+  Log(profile);
+  CountsRecord counts;
+  counts.entity = kThing;
+  counts.thing = "pump";
+  counts.bucket_ms = kStart;
+  counts.time_ms = kStart + 1000;
+  counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+  auto log = [&](std::uint32_t series, std::uint64_t messages) {
+    counts.dimension = series;
+    counts.messages_sent = messages;
+    Log(counts);
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) log(all[i], 100 + i / kMaxTopicBuckets * 100);
+  Deliver();
+  EXPECT_EQ(Active(), 0U);
+  shard_->WantCheckpoint();
+  clock_.Advance(Millis(60'000));
+  for (int round = 0; round < 2; ++round) shard_->Ask([](Shard&) {});
+  ASSERT_EQ(shard_->checkpointer().written_position(), log_.size());
+  Crash(true);  // a full bucket comes back
+  for (std::size_t i = 0; i < all.size(); ++i) log(all[i], 50);
+  log(0, 9);
+  Deliver();
+  EXPECT_EQ(Active(), 2U) << "the two that have no room";
+  Log(WatermarkRecord{kStart + 10'000});
+  counts.bucket_ms = kStart + 10'000;
+  counts.time_ms = kStart + 11'000;
+  log(all.back(), 7);
+  Log(WatermarkRecord{kStart + 20'000});
+  Deliver();
+  EXPECT_EQ(Active(), 0U);
+  telemetry::Query query(*blocks_, {&shard_->recorder()});
+  auto values = [&](std::uint32_t series_number) {
+    telemetry::SeriesQuery series;
+    series.entity = kThing;
+    series.key = {model::IdOf(model::BuiltinMetric::kNumMessagesSent), series_number};
+    series.start = FromMillis(kStart);
+    series.end = FromMillis(kStart + 20'000 + 1);
+    std::vector<std::int64_t> numbers;
+    auto page = query.Series(series).value();
+    for (const auto& point : page.points) numbers.push_back(std::get<model::Count>(point.value).value);
+    return numbers;
+  };
+  EXPECT_EQ(values(0), (std::vector<std::int64_t>{9, 0}));
+  for (std::size_t i = 0; i < kMaxTopicBuckets; ++i) {
+    EXPECT_EQ(values(all[i]), (std::vector<std::int64_t>{150, 0})) << i;
+  }
+  EXPECT_EQ(values(all[kMaxTopicBuckets]), std::vector<std::int64_t>{0}) << "of the second bucket, where there was room";
+  EXPECT_EQ(values(all.back()), std::vector<std::int64_t>{7});
 }
 
 /// Each stands at its own time, within what is kept: neither before that nor in the future.
