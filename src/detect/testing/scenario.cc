@@ -118,6 +118,7 @@ class Runner {
     if (what == "step") return Step_(step);
     if (what == "false-positive") return FalsePositive(step);
     if (what == "expect") return Expect(step);
+    if (what == "training") return Training(step);
     Fail(step.line, "unknown directive " + what);
   }
 
@@ -346,6 +347,20 @@ class Runner {
     std::string wanted;
     for (std::size_t i = 4; i < step.words.size(); ++i) wanted += (i > 4 ? " " : "") + step.words[i];
     if (!wanted.empty() && wanted != verdict) Fail(step.line, "verdict is " + verdict + ", not " + wanted);
+  }
+
+  /// T training PROFILE/BEHAVIOR pending|active|expired PERCENT
+  void Training(const Step& step) {
+    ++outcome_.checks;
+    if (step.words.size() < 4) return Fail(step.line, "training PROFILE/BEHAVIOR STATE PERCENT");
+    std::string got = "none";
+    for (const TrainingSummary& summary : engine_->TrainingSummaries()) {
+      if (summary.profile.value() + "/" + summary.behavior.value() != step.words[1]) continue;
+      static constexpr const char* kStates[] = {"pending", "active", "expired"};
+      got = kStates[static_cast<std::size_t>(summary.status)];
+      got += ' ' + std::to_string(static_cast<int>(summary.collected_percent));
+    }
+    if (got != step.words[2] + ' ' + step.words[3]) Fail(step.line, "training is " + got);
   }
 
   /// events THING PROFILE/BEHAVIOR type@T[=value] …
