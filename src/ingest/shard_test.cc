@@ -45,6 +45,8 @@ class ShardTest : public testing::Test {
     options.engine.bucket_seconds = bucket_seconds_;
     options.admission.min_report_interval_seconds = 0;
     options.metrics_kept = metrics_kept_;
+    options.min_checkpoint_records = min_checkpoint_records_;
+    options.max_checkpoint_records = max_checkpoint_records_;
     options.exported = [this](const std::string& topic, std::string_view item) {
       exported_.push_back(topic + " " + std::string(item));
     };
@@ -157,6 +159,8 @@ class ShardTest : public testing::Test {
   std::vector<std::string> exported_;
   std::int32_t bucket_seconds_ = 10;
   Millis metrics_kept_ = std::chrono::days(14);
+  std::uint64_t min_checkpoint_records_ = ShardOptions().min_checkpoint_records;
+  std::uint64_t max_checkpoint_records_ = ShardOptions().max_checkpoint_records;
   std::unique_ptr<Shard> shard_;
 };
 
@@ -754,6 +758,45 @@ TEST_F(ShardTest, CheckpointsComeWhenReplayWouldBeLongOrTheLogLarge) {
   Deliver();
   later(3601);
   EXPECT_EQ(written(), log_.size());
+}
+
+/// D21: a replay has no more to read than four records a thing, within bounds. Fewer would write every slab for little.
+TEST_F(ShardTest, WhatAReplayMustReadIsBoundedByFourRecordsAThing) {
+  min_checkpoint_records_ = 100;
+  max_checkpoint_records_ = 400;
+  Crash(true);
+  auto written = [&] { return shard_->checkpointer().written_position(); };
+  auto later = [&] {
+    clock_.Advance(Millis(60'000));
+    for (int round = 0; round < 2; ++round) shard_->Ask([](Shard&) {});
+  };
+  Configure();
+  std::uint64_t things = 1, id = 0;
+  auto report = [&] {
+    ++id;
+    Report(kStart + static_cast<std::int64_t>(id) * 1000, 2, id);
+  };
+  for (auto [wanted, records] : {std::pair(1, 100), std::pair(50, 200), std::pair(200, 400)}) {
+    for (; things < static_cast<std::uint64_t>(wanted); ++things) {
+      ThingSetRecord thing;
+      thing.config.entity = {things, things};
+      thing.config.name = model::ThingName("t" + std::to_string(things));
+      Log(thing);
+    }
+    Deliver();
+    shard_->WantCheckpoint();
+    later();
+    const std::uint64_t before = written();
+    ASSERT_EQ(before, log_.size());
+    for (int i = 1; i < records; ++i) report();
+    Deliver();
+    later();
+    EXPECT_EQ(written(), before) << things << " things";
+    report();
+    Deliver();
+    later();
+    EXPECT_EQ(written(), log_.size()) << things << " things";
+  }
 }
 
 }  // namespace
