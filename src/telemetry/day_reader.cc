@@ -31,6 +31,27 @@ Status DayReader::Read(const model::EntityId& entity, Source source, std::uint32
   return {};
 }
 
+Result<std::uint32_t> DayReader::NextDay(std::uint32_t day, std::span<const OpenBlock> open) {
+  ++day;
+  if (used_ > 0) return day;
+  std::uint32_t next = UINT32_MAX;
+  auto look = [&](store::Cursor& cursor, std::uint32_t from, std::uint32_t units) -> Status {
+    cursor.Seek(TimeKey(from));
+    if (cursor.Valid()) next = std::min(next, static_cast<std::uint32_t>(GetBigEndian(cursor.key().substr(0, 4))) / units);
+    return cursor.status();
+  };
+  FW_TRY(look(*days_, day, 1));
+  FW_TRY(look(*long_, day, 1));
+  FW_TRY(look(*hours_, day * kHoursPerDay, kHoursPerDay));
+  for (const OpenBlock& block : open) {
+    std::size_t used = 0;
+    if (!DecodeHourBlock(block.bytes, {}, block.source, scratch_.samples, used).ok() || used == 0) continue;
+    std::uint32_t of_block = DayOf(scratch_.samples[0].time);
+    if (of_block >= day) next = std::min(next, of_block);
+  }
+  return next;
+}
+
 /// A block that makes no sense is counted and left out; what lies beside it is still good.
 Status DayReader::Take(Status decoded, std::uint32_t day) {
   if (decoded.ok() || decoded.error().code() != Code::kCorrupt) return decoded;

@@ -31,6 +31,10 @@ class DayReader {
   Status Read(const model::EntityId& entity, Source source, std::uint32_t day, std::uint32_t from_hour,
               const SeriesKey* only, std::span<const OpenBlock> open);
 
+  /// The day to read after `day`: when that held nothing, the next one in which anybody has rows or this thing an open
+  /// block. A range may be all of time.
+  Result<std::uint32_t> NextDay(std::uint32_t day, std::span<const OpenBlock> open);
+
   std::span<Sample> samples() { return std::span(scratch_.samples.data(), used_); }
   /// Numbers of the samples in time order; equal times stay in the order in which they were read.
   const std::vector<std::uint32_t>& Ordered();

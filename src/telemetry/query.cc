@@ -125,7 +125,7 @@ Result<SeriesPage> Query::Series(const SeriesQuery& query) const {
   Pool::Lease scratch(*pool_);
   CountingReader reader(*moment.view, *scratch, damaged_);
   Resume last = resume;
-  for (std::uint32_t day = DayOf(start); day <= DayOf(query.end); ++day) {
+  for (std::uint32_t day = DayOf(start); day <= DayOf(query.end);) {
     FW_TRY(reader.Read(query.entity, SourceOf(query.key.metric), day, HourOf(start), &query.key, moment.open));
     page.damaged_blocks = reader.damaged();
     std::uint64_t at_resume = 0;
@@ -144,6 +144,7 @@ Result<SeriesPage> Query::Series(const SeriesQuery& query) const {
       last.time_ms = ms;
       page.points.push_back({sample.time, sample.flags, sample.Value(*field)});
     }
+    FW_ASSIGN(day, reader.NextDay(day, moment.open));
   }
   return page;
 }
@@ -180,13 +181,14 @@ Status Query::Samples(const model::EntityId& entity, Source source, Timestamp st
   Moment moment = Take(store_, recorders_, entity);
   Pool::Lease scratch(*pool_);
   CountingReader reader(*moment.view, *scratch, damaged_);
-  for (std::uint32_t day = DayOf(start); day <= DayOf(end); ++day) {
+  for (std::uint32_t day = DayOf(start); day <= DayOf(end);) {
     FW_TRY(reader.Read(entity, source, day, HourOf(start), nullptr, moment.open));
     for (std::uint32_t i : reader.Ordered()) {
       const Sample& sample = reader.samples()[i];
       if (sample.time < start || sample.time > end) continue;
       if (!fn(sample)) return {};
     }
+    FW_ASSIGN(day, reader.NextDay(day, moment.open));
   }
   return {};
 }

@@ -4,11 +4,13 @@
 #include <atomic>
 #include <thread>
 
+#include "day_reader.h"
 #include "fleetward/telemetry/connection_history.h"
 #include "fleetward/telemetry/maintenance.h"
 #include "fleetward/telemetry/query.h"
 #include "fleetward/telemetry/shard_state.h"
 #include "fleetward/telemetry/violation_store.h"
+#include "keys.h"
 #include "store_test_support.h"
 
 namespace fleetward::telemetry {
@@ -252,6 +254,30 @@ TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
   EXPECT_EQ(events, 30);
   EXPECT_EQ(of_thing, 30);
   EXPECT_EQ(connections, 31);
+}
+
+// A range may be all of time: 2.9 million days to the year 9999.
+TEST_F(ServicesTest, ARangeCostsTheDaysThatHoldSomething) {
+  Record(kMidnight, 1);
+  Save(kMidnight + kHour);
+  ASSERT_TRUE(MakeMaintenance().Merge(FromMillis(kMidnight + 48 * kHour)).ok());
+  Record(kMidnight + 20 * 24 * kHour, 2);
+  Save(kMidnight + 21 * 24 * kHour);
+  Record(kMidnight + 40 * 24 * kHour, 3);
+  constexpr std::int64_t kEnd = 253'402'300'799'000;
+  EXPECT_EQ(Values(0, kEnd, 1), (std::vector<std::int64_t>{1, 2, 3}));
+  auto view = store_->NewView();
+  std::vector<OpenBlock> open;
+  state_.recorder().Copy(TestEntity(1), [&](std::vector<OpenBlock> blocks) { open = std::move(blocks); });
+  DayScratch scratch;
+  DayReader reader(*view, scratch);
+  std::vector<std::uint32_t> days;
+  for (std::uint32_t day = 0; day <= DayOf(FromMillis(kEnd)); day = reader.NextDay(day, open).value()) {
+    ASSERT_TRUE(reader.Read(TestEntity(1), Source::kDevice, day, 0, nullptr, open).ok());
+    days.push_back(day);
+  }
+  const std::uint32_t first = DayOf(FromMillis(kMidnight));
+  EXPECT_EQ(days, (std::vector<std::uint32_t>{0, first, first + 1, first + 20, first + 21, first + 40, first + 41}));
 }
 
 TEST_F(ServicesTest, WhatWasNeverMergedExpiresAsWell) {
