@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -148,7 +149,7 @@ TEST_F(SupervisorTest, ItsDeathEndsBothChildren) {
 TEST_F(SupervisorTest, LeftoversAreEndedBeforeTheNextStart) {
   Script("broker", "trap '' TERM; echo $$ >> " + dir_ + "/broker.starts; while :; do sleep 0.02; done");
   Up();
-  ASSERT_TRUE(Eventually([&] { return BothRun(); }));
+  ASSERT_TRUE(Eventually([&] { return BothRun() && std::filesystem::exists(dir_ + "/broker.starts"); }));
   pid_t broker = PidIn("broker.pid");
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
