@@ -1,5 +1,5 @@
 # Toolchain file for the agent on another architecture: FLEETWARD_CROSS names it as Debian does (arm64, armhf).
-# scripts/cross-sysroot has unpacked compiler and libraries below .deps/cross-ARCH/system; nothing of this machine is used.
+# scripts/cross-sysroot has unpacked compiler and libraries below .deps/cross-ARCH/system; nothing of the machine is used.
 set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES FLEETWARD_CROSS)
 set(triplet_arm64 aarch64-linux-gnu)
 set(triplet_armhf arm-linux-gnueabihf)

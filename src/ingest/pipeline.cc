@@ -291,7 +291,7 @@ class Pipeline::Impl {
         },
         options_.retention);
     const std::uint64_t max_log_bytes = MaxLogBytes();
-    std::int64_t next_trim = 0, next_merge = 0, next_expire = 0, next_flush = 0;
+    std::int64_t next_trim = 0, next_merge = 0, next_events = 0, next_expire = 0, next_flush = 0;
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       lock.unlock();
@@ -310,11 +310,15 @@ class Pipeline::Impl {
         if (!merged.ok()) log::Warning("merge-waits", {{"error", merged.error().ToString()}});
         auto coarse = maintenance.Downsample(parts_.clock->Now());
         if (!coarse.ok()) log::Warning("down-sampling-waits", {{"error", coarse.error().ToString()}});
+        // A piece takes some 0.1 s. While there is more, one each second: a tenth of a core, until the day is through.
+        bool more = (merged.ok() && merged->more) || (coarse.ok() && coarse->more);
+        next_merge = more ? now : now + Millis(kTrimInterval).count();
+      }
+      if (now >= next_events) {
         auto events = maintenance.ExpireEvents(parts_.clock->Now());
         if (!events.ok()) log::Warning("event-expiry-waits", {{"error", events.error().ToString()}});
-        // A piece takes some 0.1 s. While there is more, one each second: a tenth of a core, until the day is through.
-        bool more = (merged.ok() && merged->more) || (coarse.ok() && coarse->more) || (events.ok() && events->more);
-        next_merge = more ? now : now + Millis(kTrimInterval).count();
+        bool more = events.ok() && events->more;
+        next_events = more ? now : now + Millis(kExpireInterval).count();
       }
       // Expiry wants a flush before it.
       if (now >= next_flush || now >= next_expire) {
@@ -339,8 +343,11 @@ class Pipeline::Impl {
       if (stopping_) return;
       policy_wanted_ = false;
       lock.unlock();
-      PushPolicy();
+      bool pushed = PushPolicy();
       lock.lock();
+      if (pushed) continue;
+      policy_wanted_ = true;
+      wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
     }
   }
 
@@ -350,14 +357,16 @@ class Pipeline::Impl {
     return std::min<std::uint64_t>(kMaxLogBytes, std::uint64_t{info.f_blocks} * info.f_frsize / kMaxLogShare);
   }
 
-  void PushPolicy() {
-    if (parts_.publisher == nullptr) return;
+  /// False: the file could not be written.
+  bool PushPolicy() {
+    if (parts_.publisher == nullptr) return true;
     auto version = parts_.publisher->WriteSnapshot();
     if (!version.ok()) {
       log::Warning("policy-snapshot-unwritten", {{"error", version.error().ToString()}});
-      return;
+      return false;
     }
     control_->Command(report::EncodeEdgeCommand({report::EdgeCommandKind::kLoadSnapshot, {}, {}, true, {}, 0}));
+    return true;
   }
 
   std::int64_t watermark_ms_ = 0;

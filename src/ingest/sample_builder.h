@@ -24,8 +24,8 @@ void FillSample(const report::MetricReport& report, const CustomMetricTable& cus
 /// The bucket's values: counts, largest message, addresses.
 void FillSample(const OpenBucket& bucket, telemetry::Sample& sample);
 
-/// One series of a dimension: a count is 0 when nothing was counted, of sizes and addresses there is then no value. Nothing
-/// at all of a series that a full bucket does not hold.
+/// One series of a dimension: a count is 0 when nothing was counted, of sizes and addresses there is then no value.
+/// Nothing at all of a series that a full bucket does not hold.
 void FillSample(const OpenBucket& bucket, telemetry::SeriesKey key, telemetry::Sample& sample);
 
 }  // namespace fleetward::ingest

@@ -339,8 +339,8 @@ TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
   EXPECT_EQ(Active(), 0U);
 }
 
-/// Only who renames dimensions all the time gets there: the broker counts 64 series at once. Beyond the bound alarms go on,
-/// and the series has a gap in this bucket, not a 0 that nobody counted.
+/// Only who renames dimensions all the time gets there: the broker counts 64 series at once. Beyond the bound alarms go
+/// on, and the series has a gap in this bucket, not a 0 that nobody counted.
 TEST_F(ShardTest, SeriesOfDimensionsBeyondTheBoundAreJudgedButNotStored) {
   ThingSetRecord thing;
   thing.config.entity = kThing;

@@ -43,6 +43,7 @@ Status Edge::Start() {
   Status loaded = snapshot_.Load(policies_);
   TakeDimensions();
   if (!loaded.ok()) broker_.Log("fleetward: all clients are refused: " + loaded.error().message());
+  if (!snapshot_.journal().ok()) broker_.Log("fleetward: the latest changes: " + snapshot_.journal().error().message());
   return {};
 }
 

@@ -32,9 +32,14 @@ Status SnapshotFile::Load(policy::SnapshotState& state) {
   });
   FW_TRY(state.Load(std::string_view(static_cast<const char*>(bytes), size), owner));
   // Which of the two is the older one depends on when the server ended; what does not go on is passed over.
+  journal_ = {};
   for (int index : {0, 1, 0}) {
     auto journal = ReadFile(policy::JournalPath(path_, index), policy::kMaxJournalBytes);
-    if (journal.ok()) policy::ApplyJournal(*journal, state);
+    if (journal.ok()) {
+      policy::ApplyJournal(*journal, state);
+    } else if (journal.error().code() != Code::kNotFound) {
+      journal_ = journal.error();
+    }
   }
   return {};
 }

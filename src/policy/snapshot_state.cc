@@ -31,7 +31,9 @@ Status SnapshotState::Load(std::string_view bytes, std::shared_ptr<const void> o
 
 Status SnapshotState::Apply(std::string_view bytes) {
   FW_ASSIGN(SnapshotDelta delta, DecodeDelta(bytes));
-  if (loaded_ && delta.to_version <= version_) return {};  // the file had it already
+  if (loaded_ && delta.to_version <= version_ && delta.to_version >> kEpochShift == version_ >> kEpochShift) {
+    return {};  // the file had it already
+  }
   if (!loaded_ || delta.from_version != version_) {
     return Error(Code::kVersionConflict, "the delta starts at version " + std::to_string(delta.from_version) +
                                              ", in force is " + std::to_string(version_));

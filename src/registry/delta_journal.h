@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,8 @@ class DeltaJournal {
  public:
   /// Empties both files, or makes them: 0600. To be called when the snapshot file holds all there is.
   Status Open(const std::string& snapshot_path);
-  /// Writes and syncs one delta. After an error the journal ends there until the next snapshot.
+  /// Writes and syncs one delta. After an error it is written before the next one. Errors: kUnavailable (no room), kIo;
+  /// with too many that wait none is taken any more, until a snapshot holds all of them.
   Status Append(std::string_view delta);
   /// A snapshot of what was appended so far is being made: what follows goes to the other file. Not while the last
   /// snapshot failed: then both are still needed.
@@ -30,9 +32,12 @@ class DeltaJournal {
   std::string path_;
   Fd files_[2];
   int current_ = 0;
-  bool covering_ = false;  // the other file waits for a snapshot
-  std::size_t bytes_ = 0;
-  std::string record_;
+  bool covering_ = false;     // the other file waits for a snapshot
+  std::size_t bytes_ = 0;     // of the current file, whole records
+  std::string waiting_;       // records that could not be written yet
+  bool lost_ = false;         // some were given up
+  std::uint64_t losses_ = 0;  // deltas refused since, and how many there were when the snapshot began
+  std::uint64_t losses_covered_ = 0;
 };
 
 }  // namespace fleetward::registry

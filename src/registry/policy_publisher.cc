@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -24,7 +23,6 @@ constexpr Table kPublisherState{"policy_publisher"};  // "epoch": 8 bytes big-en
 constexpr auto kBarrierWait = std::chrono::milliseconds(100);
 constexpr auto kFlushWait = std::chrono::milliseconds(1000);
 constexpr auto kRetry = std::chrono::milliseconds(200);
-constexpr int kEpochShift = 32;
 constexpr std::uint64_t kMaxSnapshotBytes = std::uint64_t{4} << 30;
 
 // What has to be looked at again.
@@ -68,11 +66,6 @@ struct Dirty {
   }
 };
 
-struct KeptDelta {
-  std::uint64_t to_version;
-  std::string bytes;
-};
-
 }  // namespace
 
 struct PolicyPublisher::State {
@@ -86,12 +79,11 @@ struct PolicyPublisher::State {
   Dirty dirty;
   std::uint64_t told = 0, handled = 0;  // OnChanges calls noted, and gone into deltas
   std::uint64_t version = 0, written = 0;
-  std::deque<KeptDelta> deltas;
-  std::size_t delta_bytes = 0;
   DeltaSink sink;
   EnforcementBarrier* barrier = nullptr;
   bool stopping = false;
   bool hurry = false;  // the journal has grown long
+  bool file_failed = false;
 
   std::mutex sink_mutex;  // held while the sink runs, so that SetSink waits for it
   DeltaJournal journal;   // under sink_mutex
@@ -123,7 +115,7 @@ Status PolicyPublisher::State::TakeEpoch() {
   auto bytes = ReadFile(options.path, kMaxSnapshotBytes);
   if (bytes.ok()) {
     auto view = policy::SnapshotView::Open(*bytes);
-    if (view.ok()) last = view->version() >> kEpochShift;
+    if (view.ok()) last = view->version() >> policy::kEpochShift;
   }
   FW_ASSIGN(std::uint64_t epoch,
             store::WriteFor<std::uint64_t>(store, "system", [&](Transaction& tx) -> Result<std::uint64_t> {
@@ -134,7 +126,7 @@ Status PolicyPublisher::State::TakeEpoch() {
               FW_TRY(tx.Put(kPublisherState, "epoch", BigEndian64(next)));
               return next;
             }));
-  version = epoch << kEpochShift;
+  version = epoch << policy::kEpochShift;
   return {};
 }
 
@@ -250,16 +242,10 @@ void PolicyPublisher::State::HandOut(std::vector<policy::SnapshotChange> changes
     policy::SnapshotDelta delta{version, version + 1, std::move(changes)};
     bytes = policy::EncodeDelta(delta);
     now = ++version;
-    deltas.push_back({now, bytes});
-    delta_bytes += bytes.size();
-    while (delta_bytes > options.kept_delta_bytes && deltas.size() > 1) {
-      delta_bytes -= deltas.front().bytes.size();
-      deltas.pop_front();
-    }
     to = sink;
   }
   if (to) to(now, bytes);
-  // After the brokers, who shall not wait for a disk; before the call that asked for it returns.
+  // After the brokers, whom this change does not wait for a disk; before the call that asked for it returns.
   Journaled(journal.Append(bytes));
   if (journal.bytes() > policy::kMaxJournalBytes / 4) {
     std::lock_guard lock(mutex);
@@ -303,7 +289,7 @@ void PolicyPublisher::State::RunFiles() {
   auto pause = options.quiet;
   for (;;) {
     file_wake.wait(lock, [&] { return stopping || version != written; });
-    if (!stopping) file_wake.wait_for(lock, pause, [&] { return stopping || hurry; });
+    if (!stopping) file_wake.wait_for(lock, pause, [&] { return stopping || (hurry && !file_failed); });
     hurry = false;
     if (version == written) {
       if (stopping) return;
@@ -314,7 +300,8 @@ void PolicyPublisher::State::RunFiles() {
     auto begun = std::chrono::steady_clock::now();
     auto result = WriteFile();
     auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
-    if (!result.ok()) log::Error("policy_snapshot_write_failed", {{"error", result.error().ToString()}});
+    file_failed = !result.ok();
+    if (file_failed) log::Error("policy_snapshot_write_failed", {{"error", result.error().ToString()}});
     lock.lock();
     pause = std::max(options.quiet, std::min<std::chrono::milliseconds>(took * 10, std::chrono::seconds(60)));
     if (last) return;
@@ -401,19 +388,6 @@ bool PolicyPublisher::Await(std::chrono::milliseconds at_most) {
   std::uint64_t version = Flush();
   EnforcementBarrier* barrier = Barrier();
   return barrier == nullptr || barrier->WaitServed(version, at_most);
-}
-
-std::optional<std::vector<std::string>> PolicyPublisher::DeltasSince(std::uint64_t version) const {
-  std::lock_guard lock(state_->mutex);
-  std::vector<std::string> since;
-  if (version == state_->version) return since;
-  if (state_->deltas.empty() || version > state_->version || version + 1 < state_->deltas.front().to_version) {
-    return std::nullopt;
-  }
-  for (const KeptDelta& delta : state_->deltas) {
-    if (delta.to_version > version) since.push_back(delta.bytes);
-  }
-  return since;
 }
 
 Result<std::uint64_t> PolicyPublisher::WriteSnapshot() { return state_->WriteFile(); }

@@ -133,8 +133,6 @@ TEST_F(PolicyPublisherTest, RestartForcesAFreshMap) {
   EXPECT_OK(registry->policies.Create("t", PolicyName("p"), Document("dev")));
   EXPECT_OK(registry->policies.Attach("t", PolicyName("p"), ArnOf(certificate)));
   std::uint64_t before = publisher->version();
-  EXPECT_EQ(publisher->DeltasSince(before)->size(), 0u);
-  EXPECT_TRUE(publisher->DeltasSince(before - 1).has_value());
   hub = ChangeHub();
   publisher.reset();
   {
@@ -146,7 +144,6 @@ TEST_F(PolicyPublisherTest, RestartForcesAFreshMap) {
   }
   StartPublisher();
   EXPECT_GT(publisher->version(), before);
-  EXPECT_FALSE(publisher->DeltasSince(before).has_value());
   EXPECT_TRUE(CanConnect(certificate, "dev"));
   // The file may be lost: versions still grow.
   std::uint64_t second = publisher->version();

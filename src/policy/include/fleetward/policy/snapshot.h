@@ -17,6 +17,10 @@
 
 namespace fleetward::policy {
 
+/// A version is an epoch, one for each start of the server, and below so many bits a count. What one epoch's numbers
+/// mean, another's do not.
+inline constexpr int kEpochShift = 32;
+
 /// SHA-256 of the certificate's DER form.
 using Fingerprint = std::array<std::uint8_t, 32>;
 /// From a certificate id (64 hex digits); nothing when malformed.

@@ -1,4 +1,4 @@
-// The deltas since the snapshot file was written last, kept beside it: a broker that starts without a server reads both.
+// The deltas since the snapshot file was written last, kept beside it: a broker that starts alone reads both.
 #pragma once
 
 #include <cstdint>

@@ -25,7 +25,7 @@ class SnapshotState {
   /// stays. Errors: as SnapshotView::Open; kVersionConflict when the base is older than the present version.
   Status Load(std::string_view bytes, std::shared_ptr<const void> owner);
 
-  /// Applies a delta that starts at version(); one that leads no further does nothing. Errors: kVersionConflict (a gap:
+  /// Applies a delta that starts at version(); one of its epoch that leads no further does nothing. Errors: kVersionConflict (a gap:
   /// map the file again), kCorrupt; the state then stays as it was.
   Status Apply(std::string_view delta);
 

@@ -23,7 +23,6 @@ struct PublisherOptions {
   std::string path;  // DIR/policy.snapshot
   /// The file is rewritten this long after a change, but at most every ten times as long as the last writing took.
   std::chrono::milliseconds quiet{200};
-  std::size_t kept_delta_bytes = 8 << 20;
 };
 
 /// Thread-safe. Runs one thread for deltas and one for files.
@@ -52,10 +51,7 @@ class PolicyPublisher final : public ChangeListener, public Enforcement {
   void Settle() override;
   bool Await(std::chrono::milliseconds at_most) override;
 
-  /// The deltas that lead from `version` to the newest, in order; nothing when they are no longer kept: then
-  /// WriteSnapshot and let the broker map the file.
-  std::optional<std::vector<std::string>> DeltasSince(std::uint64_t version) const;
-  /// Writes the file with the present state now; returns its version.
+  /// Writes the file with the present state now, for a broker that has a gap; returns its version.
   Result<std::uint64_t> WriteSnapshot();
 
  private:

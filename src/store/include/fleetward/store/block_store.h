@@ -125,8 +125,8 @@ class BlockStore {
   /// Everything written before the call survives a crash when this returns ok. Blocks. Errors: kUnavailable, kIo.
   virtual Status Flush() = 0;
 
-  /// Gives back the space of a key range that nobody needs any more (expired days): whole files go at once and for good,
-  /// so Flush first if something written before replaces them (recovery.md rule 8). Rows of the range that share a file
+  /// Gives back the space of a key range that nobody needs any more (expired days): whole files go at once and for
+  /// good, so Flush first if something written before replaces them (recovery.md rule 8). Rows of the range that share a file
   /// with others are removed as well, which rewrites that file.
   virtual Status DropRange(FamilyId family, std::string_view from, std::string_view until) = 0;
 

@@ -45,12 +45,12 @@ class Maintenance {
   Result<Progress> Downsample(Timestamp watermark, std::uint64_t max_things = 2000);
 
   /// Drops what is past its retention (days that are still to be made coarse stay); whole files, without reading them.
-  /// Once an hour is enough. Flush the store between Downsample and this: files go for good, and what replaces them must
-  /// not be lost.
+  /// Once an hour is enough. Flush the store between Downsample and this: files go for good, and what replaces them
+  /// must not be lost.
   Status Expire(Timestamp watermark);
 
-  /// Removes events that are past their retention, `max_events` at most: they lie by thing as well and are removed row by
-  /// row.
+  /// Removes events that are past their retention, `max_events` at most: they lie by thing as well and are removed row
+  /// by row.
   Result<Progress> ExpireEvents(Timestamp watermark, std::uint64_t max_events = 2000);
 
   void set_retention(Retention retention) { retention_ = retention; }
