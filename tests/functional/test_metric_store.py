@@ -75,7 +75,9 @@ def test_each_retained_metric_is_listed_in_its_form(fw, reported, form):
         if member == "cidrs":
             assert any([c.split("/")[0] for c in each[member]] == value for each in found), (name, found)
         elif value is not None:
-            assert any(each[member] == value for each in found), (name, found)
+            # What was sent within a moment may lie in two of the broker's buckets.
+            divided = member == "count" and sum(each[member] for each in found) == value
+            assert divided or any(each[member] == value for each in found), (name, found)
     assert max(v["count"] for v in values(fw, reported, "aws:message-byte-size")) > 100  # the report
     if form == "additionalMetricsToRetain":
         fw.iot.update_security_profile(securityProfileName="keep", additionalMetricsToRetain=["n"])
