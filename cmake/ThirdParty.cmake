@@ -41,9 +41,10 @@ if(NOT FLEETWARD_AGENT_ONLY)
   endif()
 
   # Boost 1.81 headers, unpacked by scripts/bootstrap: the -dev package conflicts with Debian's default 1.74.
+  third_lib(boost_headers)
+  target_include_directories(third_boost_headers SYSTEM INTERFACE ${CMAKE_SOURCE_DIR}/.deps/boost-1.81/usr/include)
   # Asio and Beast are compiled separately, once, in src/http; every user must see the same definitions.
-  third_lib(boost third::openssl third::threads)
-  target_include_directories(third_boost SYSTEM INTERFACE ${CMAKE_SOURCE_DIR}/.deps/boost-1.81/usr/include)
+  third_lib(boost third::boost_headers third::openssl third::threads)
   target_compile_definitions(third_boost INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
     BOOST_ASIO_NO_DEPRECATED BOOST_ERROR_CODE_HEADER_ONLY)
   # The thread sanitizer knows no fences (GCC refuses them); Asio's locks order the same accesses.

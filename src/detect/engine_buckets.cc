@@ -300,11 +300,12 @@ void Engine::Impl::OnWatermark(Timestamp time) {
 }
 
 void Engine::Impl::CloseBucket(Slab& slab) {
+  constexpr std::size_t kAhead = 4;
   if (!slab.things.empty()) MarkChanged(slab);
   // From the last to the first, so that a thing may be dropped on the way: its place is taken by one that is done.
   for (std::size_t i = slab.things.size(); i-- > 0;) {
     // The blocks lie anywhere; fetching ahead hides most of the wait.
-    if (i >= 2) PrefetchThing(slab.things[i - 2]);
+    if (i >= kAhead) PrefetchThing(slab.things[i - kAhead]);
     Thing& thing = *slab.things[i];
     CloseThing(thing, slab.boundary_ms);
     if (!thing.cohort->registered && IsForgotten(thing, slab.boundary_ms)) Discard(&thing);

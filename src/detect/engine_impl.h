@@ -197,7 +197,7 @@ class Engine::Impl {
   /// The limit for this thing at this moment; nothing when none is decided (and why).
   std::optional<NumericLimit> LimitOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms,
                                       Verdict* why_not = nullptr) const;
-  void JudgeStatistic(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value);
+  void JudgeStatistic(Thing& thing, std::uint16_t index, const Observation& seen, const NumericValue& value);
   /// Of a behavior that is not static; seen.verdict and seen.last are not looked at.
   void JudgeKind(Thing& thing, std::uint16_t index, const Observation& seen, const NumericValue& value);
   void EarlyStatistic(Thing& thing, std::uint16_t index, Observation seen, std::int64_t sum);

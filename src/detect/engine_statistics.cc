@@ -16,11 +16,6 @@ std::int64_t FloorTo(std::int64_t ms, std::int64_t length_ms) {
   return ms - (rest < 0 ? rest + length_ms : rest);
 }
 
-model::MetricValue ValueFrom(bool number, ValueKey key) {
-  if (number) return model::Number{NumberOf(key)};
-  return model::Count{CountOf(key)};
-}
-
 /// The sum of a window as it would be over its nominal length. Reports jitter, so a window covers 0.9 to 1.1 of it; some
 /// devices count by time and some by report. A fleet whose values differ by the jitter alone must not alarm, so a value
 /// is on the wrong side only if both readings are.
@@ -52,6 +47,7 @@ void Engine::Impl::RefreshPopulations() {
         }
         Population& population = fresh.at(key);
         population.length_ms = code.length_ms;
+        population.asked_ms = Population::kNever;
         population.percentile = code.percentile;
         population.upper = code.upper;
         population.numbers = code.kind == model::ValueKind::kNumber;
@@ -97,8 +93,9 @@ std::optional<NumericLimit> Engine::Impl::LimitOf(const Thing& thing, std::uint1
     if (why_not) *why_not = negative ? Verdict::kNegativeValues : Verdict::kTooFew;
     return std::nullopt;
   }
-  return NumericLimit(*behavior.definition->criteria->comparison_operator,
-                      ValueFrom(population.numbers, threshold.Of(own)));
+  auto op = behavior.code->op;
+  ValueKey key = threshold.Of(own);
+  return population.numbers ? NumericLimit(op, NumberOf(key)) : NumericLimit(op, CountOf(key));
 }
 
 std::optional<Expectation> Engine::Impl::ExpectationOf(const Thing& thing, std::uint16_t index,
@@ -114,7 +111,7 @@ std::optional<Expectation> Engine::Impl::ExpectationOf(const Thing& thing, std::
   if (expected.values >= kLeastOthers && threshold.negatives() == 0) {
     ValueKey key = threshold.Of(own);
     double limit = population.numbers ? NumberOf(key) : static_cast<double>(CountOf(key));
-    auto op = *behavior.definition->criteria->comparison_operator;
+    auto op = behavior.code->op;
     bool included = op == model::ComparisonOperator::kLessThanEquals || op == model::ComparisonOperator::kGreaterThanEquals;
     if (population.upper) {
       expected.high = limit;
@@ -136,30 +133,35 @@ void Engine::Impl::JudgeKind(Thing& thing, std::uint16_t index, const Observatio
 }
 
 /// A window of the thing has closed, or a new count has come.
-void Engine::Impl::JudgeStatistic(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value) {
+void Engine::Impl::JudgeStatistic(Thing& thing, std::uint16_t index, const Observation& seen,
+                                  const NumericValue& value) {
   const PlanBehavior& behavior = thing.plan().behaviors[index];
   StatisticState& state = thing.At(thing.plan().statistics[static_cast<std::size_t>(behavior.statistic)]);
   state.value = value.key();
   state.closed_s = static_cast<std::uint32_t>(seen.time_ms / 1000);
   state.flags = (state.flags & StatisticState::kGiven) | StatisticState::kHasValue |
                 (value.negative() ? StatisticState::kNegative : 0);
-  seen.last = value.last();
   Verdict why_not{};
   auto limit = LimitOf(thing, index, seen.time_ms, &why_not);
   if (!limit) {
     BehaviorState& kept = thing.behavior(index);
     kept.verdict = why_not;
-    kept.last = seen.last;
+    kept.last = value.last();
     kept.flags |= BehaviorState::kHasValue;
     kept.last_seen_s = state.closed_s;
     return;
   }
   bool holds = value.Satisfies(*limit) || (behavior.code->feed == Feed::kDelta &&
                                            limit->Holds(OtherReading(*behavior.code, seen, value)));
-  seen.verdict = holds ? Verdict::kConforming : Verdict::kViolating;
-  Datapoint(thing, index, seen, [&] { return behavior.code->kind == model::ValueKind::kNumber
-                                                 ? model::MetricValue(model::Number{std::bit_cast<double>(seen.last)})
-                                                 : model::MetricValue(model::Count{static_cast<std::int64_t>(seen.last)}); });
+  if (Settle(thing.behavior(index), seen.time_ms, holds, value.last())) return;
+  Observation judged = seen;
+  judged.last = value.last();
+  judged.verdict = holds ? Verdict::kConforming : Verdict::kViolating;
+  Datapoint(thing, index, judged, [&] {
+    return behavior.code->kind == model::ValueKind::kNumber
+               ? model::MetricValue(model::Number{std::bit_cast<double>(judged.last)})
+               : model::MetricValue(model::Count{static_cast<std::int64_t>(judged.last)});
+  });
 }
 
 /// The window is open, but what it holds may already be too much (D5). The caller knows that an alarm may be raised.
@@ -183,15 +185,16 @@ void Engine::Impl::EarlyStatistic(Thing& thing, std::uint16_t index, Observation
 void Engine::Impl::CloseStatistics(Thing& thing, std::int64_t boundary_ms) {
   const Plan& plan = thing.plan();
   for (std::size_t i = 0; i < plan.statistics.size(); ++i) {
+    Population& population = PopulationOf(thing, plan.statistics[i].behavior);
+    if (!population.EndsAt(boundary_ms)) continue;
     const CompiledBehavior& code = *plan.behaviors[plan.statistics[i].behavior].code;
-    if (boundary_ms % code.length_ms != 0) continue;
     StatisticState& state = thing.At(plan.statistics[i]);
     state.flags &= ~StatisticState::kGiven;
     if (!(state.flags & StatisticState::kHasValue) || thing.behavior(plan.statistics[i].behavior).in_alarm()) continue;
     std::int64_t reach_ms = 0;
     if (code.feed != Feed::kPanes) reach_ms = std::max<std::int64_t>(code.length_ms, thing.interval_ms) * 11 / 10;
     if (boundary_ms - std::int64_t{state.closed_s} * 1000 > reach_ms + 999) continue;
-    Summary& summary = PopulationOf(thing, plan.statistics[i].behavior).Closed(boundary_ms).summary;
+    Summary& summary = population.Closed(boundary_ms).summary;
     if (state.flags & StatisticState::kNegative) {
       summary.AddNegative();
       continue;

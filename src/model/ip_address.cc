@@ -13,8 +13,6 @@ constexpr std::array<std::uint8_t, 12> kV4Mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 }  // namespace
 
-bool IpAddress::IsV4() const { return std::equal(kV4Mapped.begin(), kV4Mapped.end(), bytes.begin()); }
-
 std::string IpAddress::ToString() const {
   char text[INET6_ADDRSTRLEN];
   if (IsV4()) {

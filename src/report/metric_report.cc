@@ -72,20 +72,6 @@ std::string_view CustomMetrics::View::name() const {
   return std::string_view(owner_->text_).substr(entry.name_begin, entry.name_size);
 }
 
-CustomMetricType CustomMetrics::View::type() const { return owner_->entries_[index_].type; }
-CustomFault CustomMetrics::View::fault() const { return owner_->entries_[index_].fault; }
-
-double CustomMetrics::View::number() const {
-  auto values = numbers();
-  return values.empty() ? 0 : values.front();
-}
-
-std::span<const double> CustomMetrics::View::numbers() const {
-  const Entry& entry = owner_->entries_[index_];
-  if (entry.type != CustomMetricType::kNumber && entry.type != CustomMetricType::kNumberList) return {};
-  return {owner_->numbers_.data() + entry.begin, entry.count};
-}
-
 std::span<const model::IpPrefix> CustomMetrics::View::addresses() const {
   const Entry& entry = owner_->entries_[index_];
   if (entry.type != CustomMetricType::kIpAddressList) return {};

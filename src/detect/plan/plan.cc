@@ -76,7 +76,8 @@ bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& op
   // The statistical form compares the bytes of the window (detect.md §2).
   if (code.feed == Feed::kSizes) code.feed = Feed::kPanes;
   code.percentile = *percentile;
-  code.upper = *criteria.comparison_operator <= model::ComparisonOperator::kLessThanEquals;
+  code.op = *criteria.comparison_operator;
+  code.upper = code.op <= model::ComparisonOperator::kLessThanEquals;
   code.digest = model::ViolatedByMost(criteria);
   code.needed_ms = std::int64_t{criteria.duration_seconds.value_or(options.bucket_seconds)} * 1000;
   PaneLayout layout = PaneLayout::Of(code.needed_ms, std::int64_t{options.bucket_seconds} * 1000);

@@ -42,6 +42,7 @@ struct CompiledBehavior {
   model::CriteriaType type = model::CriteriaType::kStatic;
   StaticCriteria criteria;                // kStatic
   std::int32_t percentile = 0;            // kStatistical: hundredths of a percent
+  model::ComparisonOperator op{};         // kStatistical
   bool upper = true;                      // kStatistical: less-than or less-than-equals
   std::int64_t length_ms = 0;             // kStatistical: of a window, needed_ms in whole buckets; ML: a bucket
   model::ConfidenceLevel confidence = model::ConfidenceLevel::kHigh;  // kMachineLearning

@@ -57,15 +57,18 @@ struct WindowPart {
 };
 
 struct Population {
+  static constexpr std::int64_t kNever = INT64_MIN;
+
   std::int64_t length_ms = 0;
   std::int32_t percentile = 0;
   bool upper = true;
   bool numbers = false;
   bool digest = false;
   bool model = false;            // of an ML behavior: windows are buckets, and there is no threshold
+  std::int64_t asked_ms = kNever;  // EndsAt's last question, and answer
+  bool ends_there = false;
 
   /// Of the last window that is known, and when that ended; kNever: none yet.
-  static constexpr std::int64_t kNever = INT64_MIN;
   Threshold threshold;
   std::int64_t threshold_end_ms = kNever;
   /// ML: what the last windows said.
@@ -77,7 +80,17 @@ struct Population {
   DigestPart open_digest;
 
   WindowPart& Closed(std::int64_t end_ms) {
+    // Each thing asks for it at the end of a window, nearly always for the latest.
+    if (!closed.empty() && closed.rbegin()->first == end_ms) return closed.rbegin()->second;
     return closed.try_emplace(end_ms, WindowPart{Summary(numbers), {}, {}}).first->second;
+  }
+  /// Whether one of its windows ends there. Each thing asks at a bucket's end; a division is done for the first of them.
+  bool EndsAt(std::int64_t boundary_ms) {
+    if (boundary_ms != asked_ms) {
+      asked_ms = boundary_ms;
+      ends_there = boundary_ms % length_ms == 0;
+    }
+    return ends_there;
   }
   /// The threshold for a datapoint at `time_ms`: that of the window before its own, or of the one before
   /// that.

@@ -6,8 +6,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "fleetward/base/encoding.h"
 
@@ -62,7 +63,7 @@ class Summary {
   bool exact_ = true;
   std::uint64_t count_ = 0;
   std::uint64_t negatives_ = 0;
-  std::unordered_map<std::uint64_t, Bucket> buckets_;   // by key, later by the key's leading bits
+  boost::unordered_flat_map<std::uint64_t, Bucket> buckets_;   // by key, later by the key's leading bits
 };
 
 }  // namespace fleetward::detect

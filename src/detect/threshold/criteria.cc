@@ -26,14 +26,10 @@ bool NeedsInside(ComparisonOperator op) {
 
 }  // namespace
 
-NumericLimit::NumericLimit(ComparisonOperator op, const model::MetricValue& threshold) : op_(op) {
-  if (auto* count = std::get_if<model::Count>(&threshold)) {
-    count_ = count->value;
-    number_ = static_cast<double>(count->value);
-  } else if (auto* number = std::get_if<model::Number>(&threshold)) {
-    integral_ = false;
-    number_ = number->value;
-  }
+NumericLimit NumericLimit::Of(ComparisonOperator op, const model::MetricValue& threshold) {
+  if (auto* count = std::get_if<model::Count>(&threshold)) return {op, count->value};
+  if (auto* number = std::get_if<model::Number>(&threshold)) return {op, number->value};
+  return {op, std::int64_t{0}};
 }
 
 PortSet::PortSet(const model::Ports& ports) {
@@ -45,7 +41,7 @@ PortSet::PortSet(const model::Ports& ports) {
 StaticCriteria::StaticCriteria(const model::BehaviorCriteria& criteria) {
   ComparisonOperator op = criteria.comparison_operator.value_or(ComparisonOperator::kLessThan);
   inside_ = NeedsInside(op);
-  limit_ = NumericLimit(op, criteria.value);
+  limit_ = NumericLimit::Of(op, criteria.value);
   if (auto* ports = std::get_if<model::Ports>(&criteria.value)) ports_ = PortSet(*ports);
   if (auto* cidrs = std::get_if<model::Cidrs>(&criteria.value)) prefixes_ = PrefixSet(*cidrs);
   if (auto* numbers = std::get_if<model::Numbers>(&criteria.value)) numbers_ = *numbers;

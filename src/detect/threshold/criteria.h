@@ -18,7 +18,11 @@ namespace fleetward::detect {
 class NumericLimit {
  public:
   NumericLimit() = default;
-  NumericLimit(model::ComparisonOperator op, const model::MetricValue& threshold);
+  NumericLimit(model::ComparisonOperator op, std::int64_t count)
+      : op_(op), count_(count), number_(static_cast<double>(count)) {}
+  NumericLimit(model::ComparisonOperator op, double number) : op_(op), integral_(false), number_(number) {}
+  /// Limit 0 if `threshold` is neither a count nor a number.
+  static NumericLimit Of(model::ComparisonOperator op, const model::MetricValue& threshold);
 
   bool Holds(std::int64_t value) const { return integral_ ? Compare(value, count_) : Compare<double>(value, number_); }
   bool Holds(double value) const { return Compare(value, number_); }

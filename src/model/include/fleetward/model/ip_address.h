@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +16,13 @@ namespace fleetward::model {
 struct IpAddress {
   std::array<std::uint8_t, 16> bytes{};
 
-  bool IsV4() const;
+  bool IsV4() const {
+    std::uint64_t high;
+    std::uint32_t middle;
+    std::memcpy(&high, bytes.data(), sizeof high);
+    std::memcpy(&middle, bytes.data() + 8, sizeof middle);
+    return high == 0 && middle == std::bit_cast<std::uint32_t>(std::array<std::uint8_t, 4>{0, 0, 0xff, 0xff});
+  }
   /// "192.0.2.1" or RFC 5952 form.
   std::string ToString() const;
   /// Plain addresses only: no port, no brackets, no zone.

@@ -88,8 +88,8 @@ class CustomMetrics {
   class View {
    public:
     std::string_view name() const;
-    model::CustomMetricType type() const;
-    CustomFault fault() const;                            // not kNone: there is no value
+    model::CustomMetricType type() const { return owner_->entries_[index_].type; }
+    CustomFault fault() const { return owner_->entries_[index_].fault; }  // not kNone: there is no value
     double number() const;                                // kNumber
     std::span<const double> numbers() const;              // kNumberList
     std::span<const model::IpPrefix> addresses() const;   // kIpAddressList; plain addresses have length 128
@@ -136,6 +136,17 @@ class CustomMetrics {
   std::vector<model::IpPrefix> addresses_;
   std::string text_;
 };
+
+inline std::span<const double> CustomMetrics::View::numbers() const {
+  const Entry& entry = owner_->entries_[index_];
+  if (entry.type != model::CustomMetricType::kNumber && entry.type != model::CustomMetricType::kNumberList) return {};
+  return {owner_->numbers_.data() + entry.begin, entry.count};
+}
+
+inline double CustomMetrics::View::number() const {
+  auto values = numbers();
+  return values.empty() ? 0 : values.front();
+}
 
 struct MetricReport {
   std::optional<std::uint64_t> report_id;             // set in every accepted report, and in a refused one if readable
