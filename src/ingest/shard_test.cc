@@ -137,6 +137,19 @@ class ShardTest : public testing::Test {
     series.end = FromMillis(kStart * 2);
     return query.Series(series)->points.size();
   }
+  /// Messages sent of each bucket, all (0) or of one dimension's series.
+  std::vector<std::int64_t> Sent(std::uint32_t series) {
+    telemetry::Query query(*blocks_, {&shard_->recorder()});
+    telemetry::SeriesQuery wanted;
+    wanted.entity = kThing;
+    wanted.key = {model::IdOf(model::BuiltinMetric::kNumMessagesSent), series};
+    wanted.start = FromMillis(0);
+    wanted.end = FromMillis(kStart * 2);
+    std::vector<std::int64_t> numbers;
+    auto page = query.Series(wanted).value();
+    for (const auto& point : page.points) numbers.push_back(std::get<model::Count>(point.value).value);
+    return numbers;
+  }
   std::size_t Active() {
     alarms::VerificationBook book(*control_, clock_);
     return alarms::AlarmQuery(*blocks_, book).Active({}, "", 10)->items.size();
@@ -321,21 +334,10 @@ TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
   Log(counts);
   Log(WatermarkRecord{kStart + 20'000});
   Deliver();
-  telemetry::Query query(*blocks_, {&shard_->recorder()});
-  auto values = [&](std::uint32_t dimension) {
-    telemetry::SeriesQuery series;
-    series.entity = kThing;
-    series.key = {model::IdOf(model::BuiltinMetric::kNumMessagesSent), dimension};
-    series.end = FromMillis(kStart * 2);
-    std::vector<std::int64_t> numbers;
-    auto page = query.Series(series).value();
-    for (const auto& point : page.points) numbers.push_back(std::get<model::Count>(point.value).value);
-    return numbers;
-  };
-  EXPECT_EQ(values(0), (std::vector<std::int64_t>{20, 0}));
-  EXPECT_EQ(values(12), (std::vector<std::int64_t>{3, 0}));
-  EXPECT_EQ(values(13), (std::vector<std::int64_t>{18, 0}));
-  EXPECT_EQ(values(99), (std::vector<std::int64_t>{}));
+  EXPECT_EQ(Sent(0), (std::vector<std::int64_t>{20, 0}));
+  EXPECT_EQ(Sent(12), (std::vector<std::int64_t>{3, 0}));
+  EXPECT_EQ(Sent(13), (std::vector<std::int64_t>{18, 0}));
+  EXPECT_EQ(Sent(99), (std::vector<std::int64_t>{}));
   EXPECT_EQ(Active(), 0U);
 }
 
@@ -398,24 +400,12 @@ TEST_F(ShardTest, SeriesOfDimensionsBeyondTheBoundAreJudgedButNotStored) {
   Log(WatermarkRecord{kStart + 20'000});
   Deliver();
   EXPECT_EQ(Active(), 0U);
-  telemetry::Query query(*blocks_, {&shard_->recorder()});
-  auto values = [&](std::uint32_t series_number) {
-    telemetry::SeriesQuery series;
-    series.entity = kThing;
-    series.key = {model::IdOf(model::BuiltinMetric::kNumMessagesSent), series_number};
-    series.start = FromMillis(kStart);
-    series.end = FromMillis(kStart + 20'000 + 1);
-    std::vector<std::int64_t> numbers;
-    auto page = query.Series(series).value();
-    for (const auto& point : page.points) numbers.push_back(std::get<model::Count>(point.value).value);
-    return numbers;
-  };
-  EXPECT_EQ(values(0), (std::vector<std::int64_t>{9, 0}));
+  EXPECT_EQ(Sent(0), (std::vector<std::int64_t>{9, 0}));
   for (std::size_t i = 0; i < kMaxTopicBuckets; ++i) {
-    EXPECT_EQ(values(all[i]), (std::vector<std::int64_t>{150, 0})) << i;
+    EXPECT_EQ(Sent(all[i]), (std::vector<std::int64_t>{150, 0})) << i;
   }
-  EXPECT_EQ(values(all[kMaxTopicBuckets]), std::vector<std::int64_t>{0}) << "of the second bucket, where there was room";
-  EXPECT_EQ(values(all.back()), std::vector<std::int64_t>{7});
+  EXPECT_EQ(Sent(all[kMaxTopicBuckets]), std::vector<std::int64_t>{0}) << "of the second bucket, where there was room";
+  EXPECT_EQ(Sent(all.back()), std::vector<std::int64_t>{7});
 }
 
 /// Each stands at its own time, within what is kept: neither before that nor in the future.

@@ -25,8 +25,8 @@ class SnapshotState {
   /// stays. Errors: as SnapshotView::Open; kVersionConflict when the base is older than the present version.
   Status Load(std::string_view bytes, std::shared_ptr<const void> owner);
 
-  /// Applies a delta that starts at version(); one of its epoch that leads no further does nothing. Errors: kVersionConflict (a gap:
-  /// map the file again), kCorrupt; the state then stays as it was.
+  /// Applies a delta that starts at version(); one of its epoch that leads no further does nothing. Errors:
+  /// kVersionConflict (a gap: map the file again), kCorrupt; the state then stays as it was.
   Status Apply(std::string_view delta);
 
   bool loaded() const { return loaded_; }
