@@ -379,7 +379,7 @@ class ShardThread {
   }
   /// As Shard::Prefetch.
   void Foresee(const std::vector<telemetry::Sample>& samples, std::size_t i, Ahead ahead) const {
-    if (i < samples.size()) state_.recorder().Prefetch(samples[i].entity, ahead);
+    if (i < samples.size()) state_.recorder().Prefetch(samples[i].entity, samples[i].source, ahead);
   }
   void Commit(store::LogPosition applied, Timestamp watermark) {
     auto now_ms = static_cast<std::int64_t>(applied * interval_ms_ / things_);

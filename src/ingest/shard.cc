@@ -149,15 +149,19 @@ Status Shard::EndReplay() {
 /// one wait after the other would be most of a report's cost.
 void Shard::Prefetch(const LogBatch& batch, std::size_t index, Ahead ahead) const {
   if (index >= batch.size()) return;
-  auto entity = EntityOf(batch.Record(index));
+  std::string_view bytes = batch.Record(index);
+  auto entity = EntityOf(bytes);
   if (!entity || telemetry::ShardOf(telemetry::SlabOf(*entity), options_.count) != options_.index) return;
-  if (ahead == Ahead::kEntry) {
-    things_.Prefetch(*entity);
-  } else if (const ThingState* thing = things_.FindByHash(*entity)) {
-    thing->Prefetch(ahead);
-  }
+  bool counts = TypeOf(bytes) == RecordType::kCounts;
+  Prefetch(*entity, counts ? telemetry::Source::kCloud : telemetry::Source::kDevice, ahead);
   engine_->Prefetch(*entity, ahead);
-  state_->recorder().Prefetch(*entity, ahead);
+  // Counts are stored at their bucket's end.
+  if (!counts) state_->recorder().Prefetch(*entity, telemetry::Source::kDevice, ahead);
+}
+
+void Shard::Prefetch(const model::EntityId& entity, telemetry::Source source, Ahead ahead) const {
+  if (ahead == Ahead::kEntry) return things_.Prefetch(entity);
+  if (const ThingState* thing = things_.FindByHash(entity)) thing->Prefetch(source, ahead);
 }
 
 Status Shard::Apply(const LogBatch& batch) {

@@ -121,6 +121,7 @@ class Shard {
   void Run();
   Status Apply(const LogBatch& batch);
   void Prefetch(const LogBatch& batch, std::size_t index, Ahead ahead) const;
+  void Prefetch(const model::EntityId& entity, telemetry::Source source, Ahead ahead) const;
   void ApplyRecord(std::string_view bytes, store::LogPosition position);
   void On(const ReportRecord& r);
   void On(const CountsRecord& r);
@@ -152,8 +153,9 @@ class Shard {
   void SendAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
   void RecordReport(const ReportRecord& r, ThingState& thing);
   void RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds);
-  void AddToBucket(const CountsRecord& r, ThingState& thing);
-  void AddToTopics(const CountsRecord& r, OpenBucket& bucket);
+  void AddToBucket(const CountsRecord& r, const std::optional<model::IpAddress>& ip, ThingState& thing);
+  void AddToTopics(const CountsRecord& r, const std::optional<model::IpAddress>& ip, OpenBucket& bucket);
+  void CloseBuckets(std::int64_t time_ms);
   void CloseBucket(ThingState& thing);
 
   // shard_export.cc: at most once; a replay exports nothing.
@@ -192,7 +194,8 @@ class Shard {
   IdTable<ThingState> things_;
   std::vector<std::vector<std::unique_ptr<ThingState>>> slab_things_;  // by slab / count
   std::size_t unregistered_ = 0;
-  std::vector<model::EntityId> open_buckets_;
+  /// Things by the start of their open bucket. One that has gone over to another bucket still stands here as well.
+  std::map<std::int64_t, std::vector<model::EntityId>> open_buckets_;
   CustomMetricTable customs_;
   ExportPlan exports_;             // not saved: each start says the configuration again
   std::map<std::string, std::vector<model::MetricToRetain>> profiles_;  // name -> metrics it uses or retains

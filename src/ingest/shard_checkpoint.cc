@@ -88,8 +88,8 @@ void Shard::SaveSlab(telemetry::SlabId slab, std::string& out) {
   const auto& members = slab_things_[slab / options_.count];
   w.Varint(members.size());
   for (std::size_t i = 0; i < members.size(); ++i) {
-    if (i + 8 < members.size()) members[i + 8]->Prefetch(Ahead::kState);
-    if (i + 4 < members.size()) members[i + 4]->Prefetch(Ahead::kContents);
+    if (i + 8 < members.size()) members[i + 8]->Prefetch(telemetry::Source::kDevice, Ahead::kState);
+    if (i + 4 < members.size()) members[i + 4]->Prefetch(telemetry::Source::kDevice, Ahead::kContents);
     w.Raw(members[i]->entity.Bytes());
     members[i]->Save(w);
   }
@@ -115,7 +115,7 @@ Status Shard::LoadSlab(telemetry::SlabId slab, std::string_view bytes) {
       return Error(Code::kCorrupt, "a stored thing state cannot be read");
     }
     thing->entity = *entity;
-    if (thing->bucket) open_buckets_.push_back(*entity);
+    if (thing->bucket) open_buckets_[thing->bucket->bucket_ms].push_back(*entity);
     AddThing(std::move(thing));
   }
   if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a stored slab has bytes left");

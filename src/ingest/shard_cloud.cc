@@ -11,8 +11,7 @@ namespace {
 
 constexpr std::size_t kRememberedEdgeStarts = 64;
 
-void AddAddress(std::string_view text, std::vector<model::IpAddress>& addresses) {
-  auto ip = model::IpAddress::Parse(text);
+void AddAddress(const std::optional<model::IpAddress>& ip, std::vector<model::IpAddress>& addresses) {
   if (!ip || addresses.size() == kMaxSourceIps) return;
   if (std::find(addresses.begin(), addresses.end(), *ip) == addresses.end()) addresses.push_back(*ip);
 }
@@ -57,21 +56,18 @@ void Shard::On(const CountsRecord& r) {
     event.dimensions = std::span(&topics, 1);
   }
   engine_->OnCounts(event);
-  AddToBucket(r, *thing);
+  AddToBucket(r, ip, *thing);
 }
 
-void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
+void Shard::AddToBucket(const CountsRecord& r, const std::optional<model::IpAddress>& ip, ThingState& thing) {
   if (!thing.bucket || thing.bucket->bucket_ms != r.bucket_ms) {
-    if (thing.bucket) {
-      CloseBucket(thing);
-    } else {
-      open_buckets_.push_back(r.entity);
-    }
+    if (thing.bucket) CloseBucket(thing);
     thing.bucket = std::make_unique<OpenBucket>();
     thing.bucket->bucket_ms = r.bucket_ms;
+    open_buckets_[r.bucket_ms].push_back(r.entity);
   }
   OpenBucket& bucket = *thing.bucket;
-  if (r.dimension != 0) return AddToTopics(r, bucket);
+  if (r.dimension != 0) return AddToTopics(r, ip, bucket);
   bucket.messages_sent += r.messages_sent;
   bucket.bytes_sent += r.bytes_sent;
   AddSizes(r, bucket);
@@ -80,10 +76,10 @@ void Shard::AddToBucket(const CountsRecord& r, ThingState& thing) {
   bucket.connection_attempts += r.connection_attempts;
   bucket.disconnects += r.disconnects;
   bucket.clock_step = bucket.clock_step || (r.flags & CountsRecord::kClockStep) != 0;
-  AddAddress(r.source_ip, bucket.source_ips);
+  AddAddress(ip, bucket.source_ips);
 }
 
-void Shard::AddToTopics(const CountsRecord& r, OpenBucket& bucket) {
+void Shard::AddToTopics(const CountsRecord& r, const std::optional<model::IpAddress>& ip, OpenBucket& bucket) {
   auto topics = std::find_if(bucket.topics.begin(), bucket.topics.end(),
                              [&](const TopicBucket& each) { return each.series == r.dimension; });
   if (topics == bucket.topics.end()) {
@@ -96,10 +92,32 @@ void Shard::AddToTopics(const CountsRecord& r, OpenBucket& bucket) {
   AddSizes(r, *topics);
   topics->messages_received += r.messages_received;
   topics->authorization_failures += r.authorization_failures;
-  AddAddress(r.source_ip, topics->source_ips);
+  AddAddress(ip, topics->source_ips);
 }
 
-// One datum per bucket, at the bucket's end (D41). The caller takes the thing off open_buckets_.
+/// Those that are over. Each second asks, so buckets that go on must cost nothing.
+void Shard::CloseBuckets(std::int64_t time_ms) {
+  constexpr std::size_t kStep = 8;
+  std::int64_t length_ms = std::int64_t{options_.engine.bucket_seconds} * 1000;
+  while (!open_buckets_.empty() && open_buckets_.begin()->first + length_ms <= time_ms) {
+    auto over = open_buckets_.extract(open_buckets_.begin());
+    const std::vector<model::EntityId>& entities = over.mapped();
+    auto prefetch = [&](std::size_t i, Ahead ahead) {
+      if (i >= entities.size()) return;
+      Prefetch(entities[i], telemetry::Source::kCloud, ahead);
+      state_->recorder().Prefetch(entities[i], telemetry::Source::kCloud, ahead);
+    };
+    for (std::size_t i = 0; i < entities.size(); ++i) {
+      prefetch(i + 3 * kStep, Ahead::kEntry);
+      prefetch(i + 2 * kStep, Ahead::kState);
+      prefetch(i + kStep, Ahead::kContents);
+      ThingState* thing = things_.Find(entities[i]);
+      if (thing != nullptr && thing->bucket && thing->bucket->bucket_ms == over.key()) CloseBucket(*thing);
+    }
+  }
+}
+
+// One datum per bucket, at the bucket's end (D41).
 void Shard::CloseBucket(ThingState& thing) {
   const OpenBucket& bucket = *thing.bucket;
   sample_.Clear();
@@ -121,14 +139,7 @@ void Shard::On(const WindowSummaryRecord& r) { engine_->OnWindowSummary(r.summar
 
 void Shard::On(const WatermarkRecord& r) {
   engine_->OnWatermark(FromMillis(r.time_ms));
-  std::int64_t length_ms = std::int64_t{options_.engine.bucket_seconds} * 1000;
-  std::erase_if(open_buckets_, [&](const model::EntityId& entity) {
-    ThingState* thing = things_.Find(entity);
-    if (thing == nullptr || !thing->bucket) return true;
-    if (thing->bucket->bucket_ms + length_ms > r.time_ms) return false;
-    CloseBucket(*thing);
-    return true;
-  });
+  CloseBuckets(r.time_ms);
   ExportOfflineHourly(watermark_ms_, r.time_ms);
   watermark_ms_ = std::max(watermark_ms_, r.time_ms);
 }

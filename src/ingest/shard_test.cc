@@ -282,6 +282,37 @@ TEST_F(ShardTest, CloudCountsAreOneDatumABucket) {  // D41
   EXPECT_EQ(page.points[0].time, FromMillis(kStart + 10'000));
 }
 
+/// A plugin may tell of the next bucket before the watermark has passed the one before.
+TEST_F(ShardTest, BucketsThatOverlapAreStoredOnceEach) {
+  Configure();
+  CountsRecord counts;
+  counts.entity = kThing;
+  counts.thing = "pump";
+  counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+  auto log = [&](std::int64_t bucket_ms, std::uint64_t messages) {
+    counts.bucket_ms = bucket_ms;
+    counts.time_ms = bucket_ms + 1000;
+    counts.messages_sent = messages;
+    Log(counts);
+  };
+  log(kStart, 5);
+  log(kStart + 10'000, 7);
+  Log(WatermarkRecord{kStart + 10'000});
+  Deliver();
+  EXPECT_EQ(Sent(0), std::vector<std::int64_t>{5}) << "the second one goes on";
+  log(kStart + 10'000, 1);
+  Log(WatermarkRecord{kStart + 19'999});
+  Deliver();
+  EXPECT_EQ(Sent(0), std::vector<std::int64_t>{5});
+  Crash(true);
+  Log(WatermarkRecord{kStart + 20'000});
+  Deliver();
+  EXPECT_EQ(Sent(0), (std::vector<std::int64_t>{5, 8}));
+  Log(WatermarkRecord{kStart + 30'000});
+  Deliver();
+  EXPECT_EQ(Sent(0), (std::vector<std::int64_t>{5, 8}));
+}
+
 TEST_F(ShardTest, CountsOfADimensionAreSeriesOfTheirOwnAndRaiseItsAlarms) {
   ThingSetRecord thing;
   thing.config.entity = kThing;

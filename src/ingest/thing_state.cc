@@ -105,9 +105,10 @@ void ThingState::AddFault(std::int64_t time_ms, std::string text) {
   faults.push_back({time_ms, std::move(text)});
 }
 
-void ThingState::Prefetch(Ahead ahead) const {
+void ThingState::Prefetch(telemetry::Source source, Ahead ahead) const {
   if (ahead == Ahead::kState) return PrefetchBytes(this, sizeof *this);
-  if (ahead == Ahead::kContents) admission.Prefetch();
+  if (source == telemetry::Source::kDevice) return admission.Prefetch();
+  if (bucket) PrefetchBytes(bucket.get(), sizeof *bucket);
 }
 
 void ThingState::Save(ByteWriter& w) const {

@@ -13,6 +13,7 @@
 #include "fleetward/detect/admission.h"
 #include "fleetward/model/ip_address.h"
 #include "fleetward/model/names.h"
+#include "fleetward/telemetry/sample.h"
 
 namespace fleetward::ingest {
 
@@ -84,7 +85,8 @@ struct ThingState {
   const ThingDetails& details() const;
   ThingDetails& MutableDetails();
   void AddFault(std::int64_t time_ms, std::string text);
-  void Prefetch(Ahead ahead) const;
+  /// For a report (kDevice) or for counts (kCloud).
+  void Prefetch(telemetry::Source source, Ahead ahead) const;
   void Save(ByteWriter& w) const;
   /// False when the bytes make no sense.
   bool Load(ByteReader& r);

@@ -133,12 +133,13 @@ void Recorder::Add(const Sample& sample, LogPosition position) {
   if (open.count == kMaxOpenSamples) impl_->Seal(sample.entity, lane, open, position);
 }
 
-void Recorder::Prefetch(const model::EntityId& entity, Ahead ahead) const {
+void Recorder::Prefetch(const model::EntityId& entity, Source source, Ahead ahead) const {
   if (ahead == Ahead::kEntry) return impl_->table.Prefetch(entity);
   const Thing* thing = impl_->table.FindByHash(entity);
   if (thing == nullptr) return;
   if (ahead == Ahead::kState) return PrefetchBytes(thing, sizeof *thing);
-  thing->device.rows.Prefetch();
+  if (source == Source::kDevice) return thing->device.rows.Prefetch();
+  if (const Open* open = thing->At(static_cast<Lane>(source))) PrefetchBytes(open, sizeof *open);
 }
 
 void Recorder::Drain(store::Batch& batch) {

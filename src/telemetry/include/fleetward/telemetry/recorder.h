@@ -37,7 +37,7 @@ class Recorder {
   /// Positions never decrease. Takes no I/O.
   void Add(const Sample& sample, LogPosition position);
   /// A sample of the thing will come soon: a hint. In order of Ahead, some samples apart; the shard's thread.
-  void Prefetch(const model::EntityId& entity, Ahead ahead) const;
+  void Prefetch(const model::EntityId& entity, Source source, Ahead ahead) const;
 
   /// Puts sealed blocks that are waiting into `batch`. They stay visible to Copy until Written is called.
   void Drain(store::Batch& batch);
