@@ -41,6 +41,38 @@ TEST(Ml, SaysNothingWhileItLearns) {
   EXPECT_EQ(Summarize(series, kStart + 40 * kStep).status, ModelStatus::kPendingBuild);
 }
 
+TEST(Ml, WhatWasInAlarmFromTheStartHasTaughtNothing) {
+  Series series;
+  int i = 0;
+  for (; i < 60; ++i) {
+    Verdict verdict = Update(series, kStart + i * kStep, 5000 + i % 7, kStep, true);
+    EXPECT_EQ(verdict.score, 0);
+    EXPECT_EQ(verdict.reason, Reason::kLearning);
+  }
+  Summary summary = Summarize(series, kStart + i * kStep);
+  EXPECT_EQ(summary.status, ModelStatus::kPendingBuild);
+  EXPECT_EQ(summary.collected_percent, 0);
+  EXPECT_FALSE(summary.started_s || summary.refreshed_s);
+  // The alarm is over: 48 values on, it judges by these.
+  Noise noise;
+  for (int k = 0; k < 48; ++k, ++i) {
+    EXPECT_EQ(Update(series, kStart + i * kStep, 100 + noise.Normal(), kStep, false).reason, Reason::kLearning);
+  }
+  summary = Summarize(series, kStart + i * kStep);
+  EXPECT_EQ(summary.status, ModelStatus::kActive);
+  EXPECT_EQ(summary.started_s, kStart + 60 * kStep);
+  Series usual = series;
+  EXPECT_LT(Update(usual, kStart + i * kStep, 100, kStep, false).score, Limit(model::ConfidenceLevel::kLow));
+  EXPECT_GE(Update(series, kStart + i * kStep, 5000, kStep, false).score, Limit(model::ConfidenceLevel::kMedium));
+}
+
+TEST(Ml, AnAlarmThatNeverEndsDelaysLearningOnly) {
+  Series series;
+  for (int i = 0; i < 72 + 48; ++i) Update(series, kStart + i * kStep, 100 + i % 7, kStep, true);
+  EXPECT_EQ(Summarize(series, kStart).status, ModelStatus::kActive);
+  EXPECT_EQ(Summarize(series, kStart).started_s, kStart + 72 * kStep);
+}
+
 TEST(Ml, ASpikeAndAShiftStandOut) {
   Series series;
   Noise noise;

@@ -37,8 +37,8 @@ struct Model {
   std::uint8_t flags;
   std::uint8_t block_at;                     // values in the open block
   std::uint8_t recent_count;                 // values since the last gap, up to kRecent
-  std::uint32_t values;                      // seen, saturating
-  std::uint32_t first_s, last_s, learned_s;  // times of the first value, the last one, the last one learned
+  std::uint32_t values;                      // the first 48 learned, then seen; saturating
+  std::uint32_t first_s, last_s, learned_s;  // times of the first value learned, the last one, the last one learned
   std::uint16_t ring_at;                     // where the next value goes
   std::uint16_t alarm_run;                   // values in alarm, without a break
   float unit, centre, quantum, grain;

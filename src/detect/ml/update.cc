@@ -250,11 +250,14 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   for (std::size_t i = Model::kRecent - 1; i > 0; --i) model.recent[i] = model.recent[i - 1];
   model.recent[0] = y;
   model.recent_count = static_cast<std::uint8_t>(std::min(model.recent_count + 1, Model::kRecent));
-  if (model.values < UINT32_MAX) ++model.values;
-  if (model.values % kFadeEvery == 0) {
+  // What a first judgement waits for are values that were learned: a device that is in alarm from the start has none.
+  bool counted = !held || model.values >= kLeastValues;
+  if (counted && model.values == 0) model.first_s = Seconds(time_s);
+  if (counted && model.values < UINT32_MAX) ++model.values;
+  if (counted && model.values % kFadeEvery == 0) {
     for (auto& quarters : model.raised) quarters -= quarters > 0;
   }
-  if (IsRefitDue(model)) model.Refit();
+  if (counted && IsRefitDue(model)) model.Refit();
 
   std::memcpy(series.bytes.data(), &model, sizeof model);
   return verdict;

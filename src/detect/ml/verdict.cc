@@ -104,8 +104,10 @@ Summary Summarize(const Series& series, std::int64_t now_s) {
   Summary summary;
   if (model.version == 0) return summary;
   summary.values = model.values;
-  summary.started_s = model.first_s;
-  summary.refreshed_s = model.learned_s;
+  if (model.values > 0) {
+    summary.started_s = model.first_s;
+    summary.refreshed_s = model.learned_s;
+  }
   summary.collected_percent = 100.0 * std::min(model.values, kWanted) / kWanted;
   if (model.values >= kLeastValues) summary.status = ModelStatus::kActive;
   if (now_s - model.learned_s > kExpiry) summary.status = ModelStatus::kExpired;

@@ -80,10 +80,11 @@ struct CohortState {
 
 /// Judges `value` at `time_s` (seconds since 1970, UTC; before the last one: it is not learned), then learns
 /// it. While the series is in alarm nothing is learned but the size of the first few deviations; after 72
-/// values in alarm (Parameters::accept_after) the new normal is accepted. `step_s`: usual seconds between
-/// values; a gap is anything longer than two of them. `in_alarm`: an alarm on this series is on. `peers`: the
-/// cohort as of its last closed window (this series included), or null. NaN and infinite values score 0 and
-/// are not learned. Below 5 us; no allocation.
+/// values in alarm (Parameters::accept_after) the new normal is accepted. Nor does it judge before it has
+/// learned. `step_s`: usual seconds between values; a gap is anything longer than two of them. `in_alarm`: an
+/// alarm of this series, or of another of the thing, is on. `peers`: the cohort as of its last closed window
+/// (this series included), or null. NaN and infinite values score 0 and are not learned. Below 5 us; no
+/// allocation.
 Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, bool in_alarm,
                const CohortState* peers = nullptr);
 
@@ -104,7 +105,7 @@ struct Summary {
   double collected_percent = 0;             // 0..100 of the values wanted before judging at full confidence
   std::optional<std::int64_t> started_s;    // first value learned
   std::optional<std::int64_t> refreshed_s;  // last value learned
-  std::uint32_t values = 0;                 // learned, saturating
+  std::uint32_t values = 0;                 // the first 48 learned, then seen; saturating
 };
 /// kExpired: nothing learned for 30 days before `now_s`.
 Summary Summarize(const Series& series, std::int64_t now_s);
