@@ -85,6 +85,18 @@ void AlarmBook::OnActiveUpdated(const detect::ActiveUpdate& update) {
   if (watcher_) watcher_(found->second, true);
 }
 
+void AlarmBook::OnProfile(const model::SecurityProfile& profile) {
+  for (auto& [id, active] : active_) {
+    if (active.profile != profile.name) continue;
+    for (const model::Behavior& behavior : profile.behaviors) {
+      if (behavior.name != active.behavior.name || behavior == active.behavior || !behavior.SameDefinition(active.behavior)) continue;
+      active.behavior = behavior;
+      telemetry::PutActive(batch_, id, EncodeActive(active));
+      if (watcher_) watcher_(active, true);
+    }
+  }
+}
+
 void AlarmBook::OnDigest(const detect::WindowDigest& digest) {
   if (!leads_) return;
   log::Info("violation-digest", {{"profile", digest.profile.value()},

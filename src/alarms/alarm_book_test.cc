@@ -63,6 +63,35 @@ TEST_F(AlarmBookTest, AnAlarmComesIsUpdatedAndGoes) {
   EXPECT_NE(book_.alerts()[1].message.body.find("TRUE_POSITIVE"), std::string::npos);
 }
 
+TEST_F(AlarmBookTest, AnAlarmThatGoesOnShowsItsBehaviorAsItIsNow) {
+  book_.OnViolation(Make(model::ViolationEventType::kInAlarm, 1'700'000'000'000));
+  model::SecurityProfile profile;
+  profile.name = model::SecurityProfileName("P");
+  profile.behaviors = {Make(model::ViolationEventType::kInAlarm, 0).event.behavior};
+  profile.behaviors[0].suppress_alerts = true;
+  auto suppressed = [&] {
+    Commit();
+    ViolationFilter filter;
+    filter.suppressed = true;
+    return query_.Active(filter, "", 10)->items.size();
+  };
+  EXPECT_EQ(suppressed(), 0U);
+  book_.OnProfile(profile);
+  EXPECT_EQ(suppressed(), 1U);
+  // What was raised under another definition, or by another profile, stays as it was.
+  profile.behaviors[0].suppress_alerts = false;
+  profile.behaviors[0].metric = "aws:all-bytes-in";
+  book_.OnProfile(profile);
+  EXPECT_EQ(suppressed(), 1U);
+  profile.behaviors[0].metric.reset();
+  profile.name = model::SecurityProfileName("Q");
+  book_.OnProfile(profile);
+  EXPECT_EQ(suppressed(), 1U);
+  profile.name = model::SecurityProfileName("P");
+  book_.OnProfile(profile);
+  EXPECT_EQ(suppressed(), 0U);
+}
+
 TEST_F(AlarmBookTest, AReplayChangesNothing) {
   for (int i = 0; i < 2; ++i) book_.OnViolation(Make(model::ViolationEventType::kInAlarm, 1'700'000'000'000));
   Commit();

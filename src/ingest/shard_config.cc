@@ -15,6 +15,7 @@ void Shard::On(const ProfileSetRecord& r) {
   exports_.Set(r.config.profile);
   if (reconciling_) seen_profiles_.insert(r.config.profile.name.value());
   engine_->SetProfile(r.config, FromMillis(r.time_ms));
+  book_->OnProfile(r.config.profile);
   RefreshRetained();
 }
 

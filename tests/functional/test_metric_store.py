@@ -166,7 +166,8 @@ def test_suppressed_alerts_are_violations_without_a_message(make, mail):
         before = {v["behavior"]["name"]: v["violationId"] for v in fw.iot.list_active_violations()["activeViolations"]}
         behaviors[0]["suppressAlerts"] = False
         fw.iot.update_security_profile(securityProfileName="P", behaviors=behaviors)
-        time.sleep(1)
+        wait_for(lambda: active(listSuppressedAlerts=False) == ["plain", "quiet", "told"], 10, "the list to follow")
+        assert active(listSuppressedAlerts=True) == []
         assert device.ask(report(2, custom_metrics={"n": [{"number": 51}]}))[0] == "accepted"
         after = {v["behavior"]["name"]: v["violationId"] for v in fw.iot.list_active_violations()["activeViolations"]}
         assert before == after

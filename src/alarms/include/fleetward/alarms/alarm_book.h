@@ -8,6 +8,7 @@
 
 #include "fleetward/base/counters.h"
 #include "fleetward/detect/sink.h"
+#include "fleetward/model/behavior.h"
 #include "fleetward/model/violation.h"
 #include "fleetward/notify/alert.h"
 #include "fleetward/store/block_store.h"
@@ -30,6 +31,8 @@ class AlarmBook final : public detect::DecisionSink {
   void OnActiveUpdated(const detect::ActiveUpdate& update) override;
   void OnStorm(const detect::StormUpdate& update) override;
   void OnDigest(const detect::WindowDigest& digest) override;
+  /// After a change of a profile: alarms that go on show its behaviors as they are now (`suppressAlerts`).
+  void OnProfile(const model::SecurityProfile& profile);
   /// Whether this shard sends what every shard is told (digests).
   void set_leads(bool leads) { leads_ = leads; }
 
