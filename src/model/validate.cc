@@ -253,16 +253,25 @@ std::vector<std::string> AdviseBehaviors(std::span<const Behavior> behaviors) {
     if (!behavior.criteria || !ViolatedByMost(*behavior.criteria)) continue;
     using enum ComparisonOperator;
     const BehaviorCriteria& criteria = *behavior.criteria;
-    bool lower = *criteria.comparison_operator == kGreaterThan || *criteria.comparison_operator == kGreaterThanEquals;
-    ComparisonOperator inverse = *criteria.comparison_operator == kGreaterThan         ? kLessThanEquals
-                                 : *criteria.comparison_operator == kGreaterThanEquals ? kLessThan
-                                 : *criteria.comparison_operator == kLessThan          ? kGreaterThanEquals
-                                                                                       : kGreaterThan;
+    struct Words {
+      std::string_view wrong;    // where the many are that violate it
+      ComparisonOperator inverse;
+      std::string_view few;      // and where the few are that violate that
+    };
+    auto words = [](ComparisonOperator op) -> Words {
+      switch (op) {
+        case kGreaterThan: return {"not above", kLessThanEquals, "above"};
+        case kGreaterThanEquals: return {"below", kLessThan, "at or above"};
+        case kLessThan: return {"not below", kGreaterThanEquals, "below"};
+        default: return {"above", kGreaterThan, "at or below"};
+      }
+    }(*criteria.comparison_operator);
     std::string op(OperatorName(*criteria.comparison_operator));
     advice.push_back("Behavior " + behavior.name.value() + " is valid, but a behavior describes what is normal: " + op +
                      " " + *criteria.statistic + " puts every thing in alarm whose " +
-                     behavior.metric.value_or("value") + " is " + (lower ? "not above" : "not below") + " the " +
-                     *criteria.statistic + " of the other things: half of them or more. To alarm on the few things " + (lower ? "above" : "below") + " it, use comparisonOperator " + std::string(OperatorName(inverse)) +
+                     behavior.metric.value_or("value") + " is " + std::string(words.wrong) + " the " + *criteria.statistic +
+                     " of the other things: half of them or more. To alarm on the few things " + std::string(words.few) +
+                     " it, use comparisonOperator " + std::string(OperatorName(words.inverse)) +
                      ". As it is, its alerts are sent as one digest for each window.");
   }
   return advice;

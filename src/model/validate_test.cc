@@ -153,6 +153,30 @@ TEST(ValidateBehaviors, ShorterDurationsWhenConfigured) {
   EXPECT_NE(Faults(behavior, rules), "");
 }
 
+TEST(Advice, SaysWhoViolatesAndWhatWouldFindTheFew) {
+  struct Case {
+    ComparisonOperator op;
+    const char* statistic;
+    const char* words[2];
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {kGreaterThan, "p99.99", {"is not above the p99.99", "things above it, use comparisonOperator less-than-equals."}},
+           {kGreaterThanEquals, "p50", {"is below the p50", "things at or above it, use comparisonOperator less-than."}},
+           {kLessThan, "p0", {"is not below the p0", "things below it, use comparisonOperator greater-than-equals."}},
+           {kLessThanEquals, "p10", {"is above the p10", "things at or below it, use comparisonOperator greater-than."}}}) {
+    Behavior behavior;
+    behavior.name = BehaviorName("b");
+    behavior.metric = "aws:all-packets-out";
+    behavior.criteria.emplace().comparison_operator = c.op;
+    behavior.criteria->statistic = c.statistic;
+    auto advice = AdviseBehaviors({&behavior, 1});
+    ASSERT_EQ(advice.size(), 1U) << c.statistic;
+    for (const char* words : c.words) EXPECT_NE(advice[0].find(words), std::string::npos) << advice[0];
+    behavior.criteria->statistic = c.op <= kLessThanEquals ? "p90" : "p10";
+    EXPECT_TRUE(AdviseBehaviors({&behavior, 1}).empty());
+  }
+}
+
 TEST(MetricValueMembers, OneMemberWithinItsRange) {
   MetricValueMembers members;
   EXPECT_FALSE(ToMetricValue(members));
