@@ -33,8 +33,9 @@ Result<std::size_t> CountOf(ConstReader reader, const Table& table) {
 
 Result<CustomMetric> CustomMetrics::Create(std::string_view actor, const NewCustomMetric& request) {
   const std::string& name = request.name.value();
-  if (name.starts_with("aws:")) {
-    return Error(Code::kInvalidArgument, "A custom metric's name must not begin with aws:, which is for built-in metrics");
+  for (std::string_view reserved : {"aws:", "fleetward:"}) {
+    if (!name.starts_with(reserved)) continue;
+    return Error(Code::kInvalidArgument, "A custom metric's name must not begin with " + std::string(reserved) + ", which is for built-in metrics");
   }
   return Apply<CustomMetric>(context_, actor, [&](Transaction& tx, ChangeSet& changes) -> Result<CustomMetric> {
     FW_ASSIGN(auto present, FindCustomMetric(tx, name));

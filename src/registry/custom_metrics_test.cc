@@ -36,6 +36,7 @@ TEST_F(CustomMetricsTest, TheTokenMakesCreationRepeatable) {
   EXPECT_CODE(Make("a", "t2"), Code::kAlreadyExists);
   EXPECT_CODE(Make("a", "t1", model::CustomMetricType::kStringList), Code::kAlreadyExists);
   EXPECT_CODE(Make("aws:all-bytes-out"), Code::kInvalidArgument);
+  EXPECT_CODE(Make("fleetward:report-silence"), Code::kInvalidArgument);
 }
 
 TEST_F(CustomMetricsTest, UpdateChangesTheDisplayNameAlone) {

@@ -25,10 +25,17 @@ Status Faults(const std::vector<std::string>& faults) {
   return Error(Code::kInvalidArgument, std::move(text));
 }
 
+// arn:PARTITION:sns:REGION:ACCOUNT:NAME.
 bool IsTopicArn(std::string_view arn) {
-  if (!arn.starts_with("arn:")) return false;
-  std::size_t partition_end = arn.find(':', 4);
-  return partition_end != std::string_view::npos && arn.substr(partition_end + 1).starts_with("sns:");
+  std::vector<std::string_view> parts;
+  for (std::size_t from = 0;;) {
+    std::size_t end = arn.find(':', from);
+    parts.push_back(arn.substr(from, end == std::string_view::npos ? end : end - from));
+    if (end == std::string_view::npos) break;
+    from = end + 1;
+  }
+  bool empty = std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return part.empty(); });
+  return parts.size() == 6 && !empty && parts[0] == "arn" && parts[2] == "sns";
 }
 
 std::vector<std::string> AlertTargetFaults(const ProfileContent& content) {

@@ -104,6 +104,20 @@ TEST_F(SecurityProfilesTest, EveryFaultIsNamed) {
   EXPECT_EQ(faults->size(), 2u);
 }
 
+TEST_F(SecurityProfilesTest, AnAlertTargetIsAWholeTopicArn) {
+  ProfileContent content;
+  auto code = [&](const char* arn) {
+    content.alert_targets = {{"SNS", {arn, "arn:aws:iam::123456789012:role/r"}}};
+    return Make("alerts", content);
+  };
+  for (const char* bad : {"", "arn:aws:sns:", "arn:aws:sns:us-east-1:123456789012", "arn:aws:sns:us-east-1:123456789012:",
+                          "arn:aws:sns:us-east-1::t", "arn:aws:sqs:us-east-1:123456789012:t",
+                          "arn:aws:sns:us-east-1:123456789012:t:0f3c9a55-d1e8-4b7c-8a6b-2e1d4c5f6a70"}) {
+    EXPECT_CODE(code(bad), Code::kInvalidArgument);
+  }
+  EXPECT_TRUE(code("arn:aws-cn:sns:cn-north-1:123456789012:t").ok());
+}
+
 TEST_F(SecurityProfilesTest, UpdatePatches) {
   ProfileContent content = With({Bytes("a", 1), Bytes("b", 1)});
   content.description = "before";
