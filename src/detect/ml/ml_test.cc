@@ -66,6 +66,21 @@ TEST(Ml, WhatWasInAlarmFromTheStartHasTaughtNothing) {
   EXPECT_GE(Update(series, kStart + i * kStep, 5000, kStep, false).score, Limit(model::ConfidenceLevel::kMedium));
 }
 
+TEST(Ml, TheSentenceNamesACauseOnlyOfWhatIsUnusual) {
+  Series series;
+  Noise noise;
+  int i = 0;
+  for (; i < 600; ++i) {
+    double value = 100 + noise.Normal();
+    Verdict verdict = Update(series, kStart + i * kStep, value, kStep, false);
+    bool within = value >= verdict.expected_low && value <= verdict.expected_high;
+    if (i < 48 || !within || verdict.score >= 0.70f) continue;
+    ASSERT_NE(Explain(verdict, value).find(": usual (anomaly"), std::string::npos) << Explain(verdict, value);
+  }
+  Verdict verdict = Update(series, kStart + i * kStep, 5000, kStep, false);
+  EXPECT_EQ(Explain(verdict, 5000).find(": usual (anomaly"), std::string::npos) << Explain(verdict, 5000);
+}
+
 TEST(Ml, AnAlarmThatNeverEndsDelaysLearningOnly) {
   Series series;
   for (int i = 0; i < 72 + 48; ++i) Update(series, kStart + i * kStep, 100 + i % 7, kStep, true);

@@ -77,8 +77,12 @@ std::string Explain(const Verdict& verdict, double value) {
   const char* place = value > verdict.expected_high  ? "above"
                       : value < verdict.expected_low ? "below"
                                                      : "within";
+  // Some predictor is always the one that found it least usual; that is no cause of anything in a value that is usual.
+  bool usual = value <= verdict.expected_high && value >= verdict.expected_low &&
+               static_cast<double>(verdict.score) < Limit(model::ConfidenceLevel::kLow);
+  Reason reason = usual && verdict.reason != Reason::kLearning ? Reason::kNone : verdict.reason;
   std::snprintf(text, sizeof text, "%.6g is %s the expected %.6g to %.6g: %s (anomaly score %.3f)", value,
-                place, verdict.expected_low, verdict.expected_high, Saying(verdict.reason),
+                place, verdict.expected_low, verdict.expected_high, Saying(reason),
                 static_cast<double>(verdict.score));
   return text;
 }
