@@ -201,7 +201,7 @@ struct Floor {
     for (std::size_t i : {std::size_t{2}, std::size_t{3}}) {
       double value = r.custom[i].number();
       bool holds = value < 101;
-      if (ml) holds = detect::ml::Update(models[2 * index + i - 2], now / 1000, value, 300, false, nullptr).score < 0.95f;
+      if (ml) holds = detect::ml::Update(models[2 * index + i - 2], now / 1000, value, 300, detect::ml::Alarm::kNone).score < 0.95f;
       Count(t.rules[4 + i], holds, value, now);
     }
     unsigned bad = 0;

@@ -67,7 +67,7 @@ int main(int argc, char** argv) {
   double sum = 0;
   ml::Series one;
   double start = CpuNow();
-  for (int i = 0; i < values; ++i) sum += static_cast<double>(ml::Update(one, kStart + i * kStep, Value(i), kStep, false).score);
+  for (int i = 0; i < values; ++i) sum += static_cast<double>(ml::Update(one, kStart + i * kStep, Value(i), kStep, ml::Alarm::kNone).score);
   double single = CpuNow() - start;
   std::printf("one series, %d values: %.0f ns a value\n", values, single / values * 1e9);
 
@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
   for (int round = 0; round < 5; ++round) {
     int i = values + round;
     start = CpuNow();
-    for (auto k : order) sum += static_cast<double>(ml::Update(series[k], kStart + i * kStep, Value(i), kStep, false).score);
+    for (auto k : order) sum += static_cast<double>(ml::Update(series[k], kStart + i * kStep, Value(i), kStep, ml::Alarm::kNone).score);
     ours.push_back(CpuNow() - start);
     start = CpuNow();
     for (auto k : order) sum += Floor(floors[k], Value(i));

@@ -209,6 +209,7 @@ class Engine::Impl {
   // engine_models.cc
   ModelState& ModelOf(Thing& thing, std::uint16_t index);
   const ModelState& ModelOf(const Thing& thing, std::uint16_t index) const;
+  static ml::Alarm AlarmOf(const Thing& thing);
   void JudgeModel(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value);
   Expectation ModelExpectation(const Thing& thing, std::uint16_t index) const;
   void CloseModels(Thing& thing, std::int64_t boundary_ms);

@@ -34,13 +34,22 @@ const ModelState& Engine::Impl::ModelOf(const Thing& thing, std::uint16_t index)
   return thing.At(plan.models[static_cast<std::size_t>(plan.behaviors[index].model)]);
 }
 
+/// Nothing is learned from a thing in alarm, whichever behavior found it.
+ml::Alarm Engine::Impl::AlarmOf(const Thing& thing) {
+  if (thing.alarms == 0) return ml::Alarm::kNone;
+  const auto& behaviors = thing.plan().behaviors;
+  for (std::size_t i = 0; i < behaviors.size(); ++i) {
+    if (behaviors[i].code->accuses && thing.behavior(i).in_alarm()) return ml::Alarm::kAccused;
+  }
+  return ml::Alarm::kUnusual;
+}
+
 void Engine::Impl::JudgeModel(Thing& thing, std::uint16_t index, Observation seen, const NumericValue& value) {
   const CompiledBehavior& code = *thing.plan().behaviors[index].code;
   ModelState& state = ModelOf(thing, index);
   seen.last = value.last();
-  // Nothing is learned from a thing in alarm, whichever behavior found it.
   ml::Verdict verdict = ml::Update(state.series, seen.time_ms / 1000, AsDouble(code, seen.last),
-                                   StepOf(thing, code, BucketMs()), thing.alarms > 0, &PopulationOf(thing, index).peers);
+                                   StepOf(thing, code, BucketMs()), AlarmOf(thing), &PopulationOf(thing, index).peers);
   state.last = ModelVerdict::Of(verdict);
   state.seen_s = static_cast<std::uint32_t>(seen.time_ms / 1000);
   state.flags |= ModelState::kHasValue;

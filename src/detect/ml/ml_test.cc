@@ -34,7 +34,7 @@ double Daily(int i, Noise& noise) { return 1000 + 400 * std::sin(2 * M_PI * i / 
 TEST(Ml, SaysNothingWhileItLearns) {
   Series series;
   for (int i = 0; i < 40; ++i) {
-    Verdict verdict = Update(series, kStart + i * kStep, i == 30 ? 1e9 : 5, kStep, false);
+    Verdict verdict = Update(series, kStart + i * kStep, i == 30 ? 1e9 : 5, kStep, Alarm::kNone);
     EXPECT_EQ(verdict.score, 0);
     EXPECT_EQ(verdict.reason, Reason::kLearning);
   }
@@ -45,7 +45,7 @@ TEST(Ml, WhatWasInAlarmFromTheStartHasTaughtNothing) {
   Series series;
   int i = 0;
   for (; i < 60; ++i) {
-    Verdict verdict = Update(series, kStart + i * kStep, 5000 + i % 7, kStep, true);
+    Verdict verdict = Update(series, kStart + i * kStep, 5000 + i % 7, kStep, Alarm::kUnusual);
     EXPECT_EQ(verdict.score, 0);
     EXPECT_EQ(verdict.reason, Reason::kLearning);
   }
@@ -56,14 +56,14 @@ TEST(Ml, WhatWasInAlarmFromTheStartHasTaughtNothing) {
   // The alarm is over: 48 values on, it judges by these.
   Noise noise;
   for (int k = 0; k < 48; ++k, ++i) {
-    EXPECT_EQ(Update(series, kStart + i * kStep, 100 + noise.Normal(), kStep, false).reason, Reason::kLearning);
+    EXPECT_EQ(Update(series, kStart + i * kStep, 100 + noise.Normal(), kStep, Alarm::kNone).reason, Reason::kLearning);
   }
   summary = Summarize(series, kStart + i * kStep);
   EXPECT_EQ(summary.status, ModelStatus::kActive);
   EXPECT_EQ(summary.started_s, kStart + 60 * kStep);
   Series usual = series;
-  EXPECT_LT(Update(usual, kStart + i * kStep, 100, kStep, false).score, Limit(model::ConfidenceLevel::kLow));
-  EXPECT_GE(Update(series, kStart + i * kStep, 5000, kStep, false).score, Limit(model::ConfidenceLevel::kMedium));
+  EXPECT_LT(Update(usual, kStart + i * kStep, 100, kStep, Alarm::kNone).score, Limit(model::ConfidenceLevel::kLow));
+  EXPECT_GE(Update(series, kStart + i * kStep, 5000, kStep, Alarm::kNone).score, Limit(model::ConfidenceLevel::kMedium));
 }
 
 TEST(Ml, TheSentenceNamesACauseOnlyOfWhatIsUnusual) {
@@ -72,18 +72,18 @@ TEST(Ml, TheSentenceNamesACauseOnlyOfWhatIsUnusual) {
   int i = 0;
   for (; i < 600; ++i) {
     double value = 100 + noise.Normal();
-    Verdict verdict = Update(series, kStart + i * kStep, value, kStep, false);
+    Verdict verdict = Update(series, kStart + i * kStep, value, kStep, Alarm::kNone);
     bool within = value >= verdict.expected_low && value <= verdict.expected_high;
     if (i < 48 || !within || verdict.score >= 0.70f) continue;
     ASSERT_NE(Explain(verdict, value).find(": usual (anomaly"), std::string::npos) << Explain(verdict, value);
   }
-  Verdict verdict = Update(series, kStart + i * kStep, 5000, kStep, false);
+  Verdict verdict = Update(series, kStart + i * kStep, 5000, kStep, Alarm::kNone);
   EXPECT_EQ(Explain(verdict, 5000).find(": usual (anomaly"), std::string::npos) << Explain(verdict, 5000);
 }
 
 TEST(Ml, AnAlarmThatNeverEndsDelaysLearningOnly) {
   Series series;
-  for (int i = 0; i < 72 + 48; ++i) Update(series, kStart + i * kStep, 100 + i % 7, kStep, true);
+  for (int i = 0; i < 72 + 48; ++i) Update(series, kStart + i * kStep, 100 + i % 7, kStep, Alarm::kUnusual);
   EXPECT_EQ(Summarize(series, kStart).status, ModelStatus::kActive);
   EXPECT_EQ(Summarize(series, kStart).started_s, kStart + 72 * kStep);
 }
@@ -93,18 +93,18 @@ TEST(Ml, ASpikeAndAShiftStandOut) {
   Noise noise;
   int alarms = 0, i = 0;
   for (; i < 288 * 14; ++i) {
-    Verdict verdict = Update(series, kStart + i * kStep, Daily(i, noise), kStep, false);
+    Verdict verdict = Update(series, kStart + i * kStep, Daily(i, noise), kStep, Alarm::kNone);
     if (i > 288 && verdict.score >= Limit(model::ConfidenceLevel::kMedium)) ++alarms;
   }
   EXPECT_LE(alarms, 3);
   Series before = series;
-  Verdict spike = Update(series, kStart + i * kStep, 4000, kStep, false);
+  Verdict spike = Update(series, kStart + i * kStep, 4000, kStep, Alarm::kNone);
   EXPECT_GE(spike.score, Limit(model::ConfidenceLevel::kHigh));
   EXPECT_TRUE(spike.above);
   EXPECT_LT(spike.expected_high, 4000);
   EXPECT_GT(spike.expected_low, 500);
   series = before;
-  Verdict dip = Update(series, kStart + i * kStep, 0, kStep, false);
+  Verdict dip = Update(series, kStart + i * kStep, 0, kStep, Alarm::kNone);
   EXPECT_GE(dip.score, Limit(model::ConfidenceLevel::kHigh));
   EXPECT_FALSE(dip.above);
 }
@@ -112,8 +112,8 @@ TEST(Ml, ASpikeAndAShiftStandOut) {
 TEST(Ml, AConstantSeriesIsQuietAndItsChangeIsNot) {
   Series series;
   int i = 0;
-  for (; i < 288 * 14; ++i) ASSERT_LT(Update(series, kStart + i * kStep, 7, kStep, false).score, 0.5) << i;
-  EXPECT_GE(Update(series, kStart + i * kStep, 8, kStep, false).score, 0.7);
+  for (; i < 288 * 14; ++i) ASSERT_LT(Update(series, kStart + i * kStep, 7, kStep, Alarm::kNone).score, 0.5) << i;
+  EXPECT_GE(Update(series, kStart + i * kStep, 8, kStep, Alarm::kNone).score, 0.7);
 }
 
 constexpr std::int64_t kMonday = 1'699'833'600;  // midnight
@@ -142,7 +142,7 @@ Weeks Learn(bool at_weekends, double noise, bool weekly) {
   Noise random;
   auto value = [&](int i, bool open) { return 1000 + (open && IsOpen(i) ? 600 : 0) + noise * random.Normal(); };
   auto update = [&](int i, double x) {
-    Verdict verdict = Update(weeks.series, kMonday + i * kStep, x, kStep, false);
+    Verdict verdict = Update(weeks.series, kMonday + i * kStep, x, kStep, Alarm::kNone);
     if (!weekly) ForgetWeek(weeks.series);
     return verdict.score;
   };
@@ -190,7 +190,7 @@ TEST(Ml, ASeriesWithoutWeeksIsNotJudgedByThem) {
   Series series;
   Noise noise;
   for (int i = 0; i < 5 * kWeek; ++i) {
-    Update(series, kMonday + i * kStep, Daily(i, noise), kStep, false);
+    Update(series, kMonday + i * kStep, Daily(i, noise), kStep, Alarm::kNone);
     ASSERT_FALSE(Read(series).IsWeekly()) << i;
   }
 }
@@ -201,7 +201,7 @@ TEST(Ml, WhatComesAtTheSameTimeOfEveryDayGoesQuiet) {
   double first = 0, last = 0;
   int i = 0;
   auto update = [&](double more) {
-    Verdict verdict = Update(series, kMonday + i * kStep, 100 + 5 * noise.Normal() + more, kStep, false);
+    Verdict verdict = Update(series, kMonday + i * kStep, 100 + 5 * noise.Normal() + more, kStep, Alarm::kNone);
     ++i;
     return static_cast<double>(verdict.score);
   };
@@ -223,7 +223,7 @@ TEST(Ml, AJumpBackToWhatIsUsualIsNoEvidence) {
   Noise noise;
   int i = 0;
   auto update = [&](double middle) {
-    Verdict verdict = Update(series, kMonday + i * kStep, middle + 5 * noise.Normal(), kStep, false);
+    Verdict verdict = Update(series, kMonday + i * kStep, middle + 5 * noise.Normal(), kStep, Alarm::kNone);
     ++i;
     return verdict;
   };
@@ -244,7 +244,8 @@ TEST(Ml, AnyNumberIsTaken) {
     double value =
         noise.Uniform() < 0.5 ? values[static_cast<std::size_t>(noise.Uniform() * 12)] : noise.Normal();
     auto gap = noise.Uniform() < 0.01 ? static_cast<std::int64_t>(noise.Uniform() * 1e6) : 0;
-    Verdict verdict = Update(series, kStart + i * kStep + gap, value, kStep, noise.Uniform() < 0.1);
+    Verdict verdict = Update(series, kStart + i * kStep + gap, value, kStep,
+                             noise.Uniform() < 0.1 ? Alarm::kUnusual : Alarm::kNone);
     ASSERT_GE(verdict.score, 0);
     ASSERT_LE(verdict.score, 1);
     ASSERT_FALSE(std::isnan(verdict.expected_low) || std::isnan(verdict.expected_high));
@@ -259,7 +260,7 @@ TEST(Ml, ScalesMayChangeByMagnitudesOverWeeks) {
     Series series;
     for (int i = 0; i < 20000; ++i) {
       double size = std::pow(10.0, std::fmod(i / 500 * 7.0, 60) - 30);  // another one each 500 values
-      ASSERT_LE(Update(series, kStart + i * step, size * noise.Normal(), step, false).score, 1);
+      ASSERT_LE(Update(series, kStart + i * step, size * noise.Normal(), step, Alarm::kNone).score, 1);
       ASSERT_TRUE(CheckSeries(series).ok()) << step << ' ' << i;
     }
   }
@@ -270,10 +271,10 @@ TEST(Ml, TheSameCallsGiveTheSameBytes) {
   Noise noise;
   for (int i = 0; i < 3000; ++i) {
     double value = Daily(i, noise);
-    Verdict va = Update(a, kStart + i * kStep, value, kStep, false);
+    Verdict va = Update(a, kStart + i * kStep, value, kStep, Alarm::kNone);
     Series restored;  // b goes through its bytes each time
     restored.bytes = b.bytes;
-    Verdict vb = Update(restored, kStart + i * kStep, value, kStep, false);
+    Verdict vb = Update(restored, kStart + i * kStep, value, kStep, Alarm::kNone);
     b = restored;
     ASSERT_EQ(va.score, vb.score);
     ASSERT_EQ(a, b);
@@ -285,7 +286,7 @@ TEST(Ml, AConfirmedFalsePositiveIsNotRaisedAgainButWorseIs) {
   Noise noise;
   int i = 0;
   auto update = [&](double value) {
-    Verdict verdict = Update(series, kStart + i * kStep, value, kStep, false);
+    Verdict verdict = Update(series, kStart + i * kStep, value, kStep, Alarm::kNone);
     ++i;
     return verdict;
   };
@@ -304,28 +305,47 @@ TEST(Ml, AConfirmedFalsePositiveIsNotRaisedAgainButWorseIs) {
   EXPECT_GE(update(5000).score, Limit(model::ConfidenceLevel::kLow));
 }
 
+/// An operator's rule may stand in alarm for days: what the thing does meanwhile does not become normal.
+TEST(Ml, NothingIsLearnedOfAnAccusedThingHoweverLong) {
+  Series series;
+  Noise noise;
+  int i = 0;
+  auto update = [&](double middle, Alarm alarm) {
+    return Update(series, kStart + i++ * kStep, middle + 5 * noise.Normal(), kStep, alarm);
+  };
+  while (i < 288 * 7) update(100, Alarm::kNone);
+  Summary learned = Summarize(series, 0);
+  while (i < 288 * 10) EXPECT_GE(update(300, Alarm::kAccused).score, 0.6) << i;
+  EXPECT_EQ(*Summarize(series, 0).refreshed_s, *learned.refreshed_s);
+  EXPECT_EQ(Summarize(series, 0).values, learned.values);
+  EXPECT_GE(update(300, Alarm::kNone).score, 0.6);
+  for (int k = 0; k < 24; ++k) update(100, Alarm::kNone);
+  EXPECT_LT(update(100, Alarm::kNone).score, Limit(model::ConfidenceLevel::kLow));
+}
+
 TEST(Ml, NothingIsLearnedInAlarmUntilItLastsTooLong) {
   Series series;
   Noise noise;
   int i = 0;
-  for (; i < 288 * 7; ++i) Update(series, kStart + i * kStep, 100 + 5 * noise.Normal(), kStep, false);
+  for (; i < 288 * 7; ++i) Update(series, kStart + i * kStep, 100 + 5 * noise.Normal(), kStep, Alarm::kNone);
   auto learned = *Summarize(series, 0).refreshed_s;
   double middle = 0;
-  for (int k = 0; k < 70; ++k, ++i) Update(series, kStart + i * kStep, 300 + 5 * noise.Normal(), kStep, true);
+  for (int k = 0; k < 70; ++k, ++i) Update(series, kStart + i * kStep, 300 + 5 * noise.Normal(), kStep, Alarm::kUnusual);
   EXPECT_EQ(*Summarize(series, 0).refreshed_s, learned);
   Series back = series;
-  middle = Update(back, kStart + i * kStep, 100, kStep, true).score;
-  EXPECT_LT(Update(back, kStart + (i + 1) * kStep, 101, kStep, true).score, middle);
+  middle = Update(back, kStart + i * kStep, 100, kStep, Alarm::kUnusual).score;
+  EXPECT_LT(Update(back, kStart + (i + 1) * kStep, 101, kStep, Alarm::kUnusual).score, middle);
   for (int k = 0; k < 288 * 3; ++k, ++i)
-    Update(series, kStart + i * kStep, 300 + 5 * noise.Normal(), kStep, k < 5);
+    Update(series, kStart + i * kStep, 300 + 5 * noise.Normal(), kStep,
+           k < 5 ? Alarm::kUnusual : Alarm::kNone);
   EXPECT_GT(*Summarize(series, 0).refreshed_s, learned);
-  EXPECT_LT(Update(series, kStart + i * kStep, 300, kStep, false).score, 0.5);
+  EXPECT_LT(Update(series, kStart + i * kStep, 300, kStep, Alarm::kNone).score, 0.5);
 }
 
 TEST(Ml, WhatComesLateIsNotLearned) {
   Series series;
-  for (int i = 0; i < 600; ++i) Update(series, kStart + i * kStep, i % 5, kStep, false);
-  Verdict verdict = Update(series, kStart, 4, kStep, false);
+  for (int i = 0; i < 600; ++i) Update(series, kStart + i * kStep, i % 5, kStep, Alarm::kNone);
+  Verdict verdict = Update(series, kStart, 4, kStep, Alarm::kNone);
   EXPECT_GE(verdict.score, 0);
   EXPECT_EQ(*Summarize(series, 0).refreshed_s, kStart + 599 * kStep);
 }
@@ -345,7 +365,7 @@ TEST(Ml, BadBytesAreRefused) {
   EXPECT_TRUE(IsOutdated(other));
 
   Series good;
-  for (int i = 0; i < 10; ++i) Update(good, kStart + i * kStep, i, kStep, false);
+  for (int i = 0; i < 10; ++i) Update(good, kStart + i * kStep, i, kStep, Alarm::kNone);
   ASSERT_TRUE(CheckSeries(good).ok());
   auto refused = [&](auto change) {
     Model model = Read(good);
@@ -382,7 +402,7 @@ TEST(Ml, WindowsMergeInAnyOrder) {
   CohortWindow whole, parts[3];
   for (int k = 0; k < 30; ++k) {
     Series series;
-    for (int i = 0; i < 100; ++i) Update(series, kStart + i * kStep, noise.Normal(), kStep, false);
+    for (int i = 0; i < 100; ++i) Update(series, kStart + i * kStep, noise.Normal(), kStep, Alarm::kNone);
     whole.Add(series);
     parts[k % 3].Add(series);
   }
@@ -397,7 +417,7 @@ TEST(Ml, ASummaryTellsTheTruth) {
   Series series;
   EXPECT_EQ(Summarize(series, kStart).status, ModelStatus::kPendingBuild);
   EXPECT_FALSE(Summarize(series, kStart).started_s);
-  for (int i = 0; i < 144; ++i) Update(series, kStart + i * kStep, i % 7, kStep, false);
+  for (int i = 0; i < 144; ++i) Update(series, kStart + i * kStep, i % 7, kStep, Alarm::kNone);
   Summary summary = Summarize(series, kStart + 144 * kStep);
   EXPECT_EQ(summary.status, ModelStatus::kActive);
   EXPECT_EQ(summary.collected_percent, 50);

@@ -149,7 +149,7 @@ class ScoreFilter::Impl {
                         : entry.step_s > 0  ? entry.step_s
                                             : kDefaultStep;
     const ml::CohortState* peers = entry.cohort != nullptr ? &entry.cohort->state : nullptr;
-    ml::Verdict verdict = ml::Update(entry.series, time_s, value, step, false, peers);
+    ml::Verdict verdict = ml::Update(entry.series, time_s, value, step, ml::Alarm::kNone, peers);
     if (entry.cohort != nullptr) {
       if (entry.cohort->open.members == 0) open_.push_back(entry.cohort);
       entry.cohort->open.Add(entry.series);

@@ -191,21 +191,25 @@ void NoteForPeers(Model& model, std::int64_t time_s, const Evidence& evidence) {
 
 // Whether this value must not be learned: an alarm is on, and not yet for so long that it must be the new
 // normal. Single quiet values do not start the count anew, or a series that alarms on and off would never
-// learn why.
-bool Hold(Model& model, bool alarm) {
-  if (alarm) {
+// learn why. While the thing is accused only the first few values count, for their size.
+bool Hold(Model& model, Alarm alarm) {
+  if (alarm == Alarm::kAccused) {
+    if (model.alarm_run <= kParameters.hold_tails) ++model.alarm_run;
+    return true;
+  }
+  if (alarm == Alarm::kUnusual) {
     if (model.alarm_run < UINT16_MAX) ++model.alarm_run;
     if (model.alarm_run > kParameters.accept_after) model.flags |= Model::kAccepting;
   } else if (model.alarm_run > 0) {
     --model.alarm_run;
   }
   if (model.alarm_run == 0) model.flags &= static_cast<std::uint8_t>(~Model::kAccepting);
-  return alarm && (model.flags & Model::kAccepting) == 0;
+  return alarm == Alarm::kUnusual && (model.flags & Model::kAccepting) == 0;
 }
 
 }  // namespace
 
-Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, bool in_alarm,
+Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, Alarm alarm,
                const CohortState* peers) {
   Verdict verdict;
   if (!std::isfinite(value)) {
@@ -234,11 +238,12 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   verdict.score = score;
 
   Describe(model, evidence, y, verdict);
-  bool alarm = in_alarm || score >= kParameters.hold_score;
+  if (alarm == Alarm::kNone && score >= kParameters.hold_score) alarm = Alarm::kUnusual;
   bool held = Hold(model, alarm) || late;
   if (!late) model.EndBucket(time_s, step_s);
   Learn(model, time_s, y, step_s, evidence, held);
-  if (model.values >= kLeastValues) {
+  bool accused = alarm == Alarm::kAccused;
+  if (model.values >= kLeastValues && !accused) {
     if (!held || (!late && model.alarm_run <= kParameters.hold_tails)) model.LearnHabit(statistic);
     model.block_max = std::max(model.block_max, unusual);
     if (++model.block_at >= kParameters.block) {
@@ -251,7 +256,7 @@ Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t s
   model.recent[0] = y;
   model.recent_count = static_cast<std::uint8_t>(std::min(model.recent_count + 1, Model::kRecent));
   // What a first judgement waits for are values that were learned: a device that is in alarm from the start has none.
-  bool counted = !held || model.values >= kLeastValues;
+  bool counted = !accused && (!held || model.values >= kLeastValues);
   if (counted && model.values == 0) model.first_s = Seconds(time_s);
   if (counted && model.values < UINT32_MAX) ++model.values;
   if (counted && model.values % kFadeEvery == 0) {

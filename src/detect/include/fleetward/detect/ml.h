@@ -78,14 +78,20 @@ struct CohortState {
   void Close(const CohortWindow& window, std::int64_t closed_s);
 };
 
+/// What alarms the thing is in.
+enum class Alarm : std::uint8_t {
+  kNone,
+  kUnusual,   // something is not as it was, or as elsewhere, which may be the new normal
+  kAccused,   // a rule says that this thing misbehaves
+};
+
 /// Judges `value` at `time_s` (seconds since 1970, UTC; before the last one: it is not learned), then learns
-/// it. While the series is in alarm nothing is learned but the size of the first few deviations; after 72
-/// values in alarm (Parameters::accept_after) the new normal is accepted. Nor does it judge before it has
-/// learned. `step_s`: usual seconds between values; a gap is anything longer than two of them. `in_alarm`: an
-/// alarm of this series, or of another of the thing, is on. `peers`: the cohort as of its last closed window
-/// (this series included), or null. NaN and infinite values score 0 and are not learned. Below 5 us; no
-/// allocation.
-Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, bool in_alarm,
+/// it. While the thing is in alarm nothing is learned but the size of the first few deviations; after 72
+/// values (Parameters::accept_after) that are merely unusual the new normal is accepted, while the thing is
+/// accused it is not. Nor does it judge before it has learned. `step_s`: usual seconds between values; a gap
+/// is anything longer than two of them. `peers`: the cohort as of its last closed window (this series
+/// included), or null. NaN and infinite values score 0 and are not learned. Below 5 us; no allocation.
+Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, Alarm alarm,
                const CohortState* peers = nullptr);
 
 /// A user confirmed that the alarm of this verdict was a false one: what is as unusual for the same reason
