@@ -183,10 +183,10 @@ class MlReference {
   }
 
   void Judge(Thing& thing, int feed, std::int64_t ms, double value, std::int64_t step_ms) {
-    bool alarms = std::any_of(std::begin(thing.ones), std::end(thing.ones), [](const One& one) { return one.alarm; });
+    bool any = std::any_of(std::begin(thing.ones), std::end(thing.ones), [](const One& one) { return one.alarm; });
+    ml::Alarm alarm = thing.ones[kGuard].alarm ? ml::Alarm::kAccused : any ? ml::Alarm::kUnusual : ml::Alarm::kNone;
     One& one = thing.ones[feed];
-    one.last = ml::Update(one.series, ms / 1000, value, step_ms / 1000, alarms ? ml::Alarm::kUnusual : ml::Alarm::kNone,
-                          &peers_[feed][thing.group]);
+    one.last = ml::Update(one.series, ms / 1000, value, step_ms / 1000, alarm, &peers_[feed][thing.group]);
     one.seen_ms = ms;
     if (one.last.reason == ml::Reason::kLearning) return;
     bool was = one.alarm;
