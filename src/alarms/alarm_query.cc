@@ -111,6 +111,26 @@ Result<EventPage> AlarmQuery::Events(const ViolationFilter& filter, Timestamp st
   return page;
 }
 
+Result<std::vector<model::ViolationEvent>> AlarmQuery::Latest(const model::EntityId& entity, std::string_view behavior,
+                                                              Timestamp now, std::size_t most) const {
+  std::vector<model::ViolationEvent> latest;
+  Status fault;
+  FW_TRY(telemetry::ScanEvents(store_, now - kept_, now + std::chrono::hours(24), std::nullopt, entity,
+                               [&](const telemetry::EventKey&, std::string_view value) {
+                                 auto event = DecodeEvent(value);
+                                 if (!event.ok()) {
+                                   fault = event.error();
+                                   return false;
+                                 }
+                                 if (behavior.empty() || event->behavior.name.value() == behavior) {
+                                   latest.push_back(std::move(*event));
+                                 }
+                                 return latest.size() < most;
+                               }));
+  FW_TRY(fault);
+  return latest;
+}
+
 Result<std::optional<model::ActiveViolation>> AlarmQuery::FindActive(const model::ViolationId& id) const {
   FW_ASSIGN(auto row, telemetry::GetActive(store_, id));
   if (!row) return std::optional<model::ActiveViolation>();

@@ -121,6 +121,18 @@ ordered_json Explain(const detect::BehaviorExplanation& e) {
   return j;
 }
 
+ordered_json Transition(const model::ViolationEvent& event) {
+  ordered_json j;
+  j["time"] = Iso8601(event.time);
+  j["type"] = model::ViolationEventTypeName(event.type);
+  j["securityProfileName"] = event.profile.value();
+  j["behaviorName"] = event.behavior.name.value();
+  j["metricValue"] = model::ToJson(event.metric_value);
+  j["violationId"] = event.violation_id.Hex();
+  j["reason"] = event.reason;
+  return j;
+}
+
 http::Response Why(const LocalApiParts& parts, const std::string& name, const std::string& behavior) {
   ingest::ThingReport report = parts.pipeline.Describe(name);
   ordered_json j;
@@ -133,6 +145,11 @@ http::Response Why(const LocalApiParts& parts, const std::string& name, const st
   for (const auto& explanation : report.behaviors) {
     if (behavior.empty() || explanation.behavior.name.value() == behavior) j["behaviors"].push_back(Explain(explanation));
   }
+  constexpr std::size_t kTransitions = 10;
+  auto latest = parts.alarms.Latest(report.entity, behavior, parts.clock.Now(), kTransitions);
+  if (!latest.ok()) return Fault(latest.error());
+  j["transitions"] = ordered_json::array();
+  for (const model::ViolationEvent& event : *latest) j["transitions"].push_back(Transition(event));
   return Answer(200, j);
 }
 

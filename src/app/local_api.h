@@ -3,12 +3,13 @@
 
 #include <string>
 
+#include "fleetward/alarms/alarm_query.h"
 #include "fleetward/api/core/router.h"
 #include "fleetward/base/clock.h"
 #include "fleetward/ingest/pipeline.h"
 #include "fleetward/notify/outbox.h"
-#include "fleetward/registry/import.h"
 #include "fleetward/notify/signer.h"
+#include "fleetward/registry/import.h"
 #include "fleetward/registry/provision.h"
 #include "fleetward/registry/registry.h"
 
@@ -21,6 +22,7 @@ struct LocalApiParts {
   registry::Registry& registry;
   registry::Importer& importer;
   notify::MessageSigner& signer;
+  const alarms::AlarmQuery& alarms;
   const Clock& clock;
   bool mails_are_sent = false;   // notify.smtp.url is set
   Timestamp started{};

@@ -335,8 +335,8 @@ class Server::Impl {
     router.clock = &clock_;
     router.counters = &counters_;
     router_ = std::make_unique<api::Router>(router);
-    RegisterLocalApi(*router_, {*pipeline_, *outbox_, *registry_, *importer_, *signer_, clock_, !options_.notify_smtp_url.empty(),
-                                clock_.Now()});
+    RegisterLocalApi(*router_, {*pipeline_, *outbox_, *registry_, *importer_, *signer_, *alarms_, clock_,
+                                !options_.notify_smtp_url.empty(), clock_.Now()});
     std::string api_host = PublicUrl(options_);
     api_host.erase(0, api_host.find("://") + 3);
     api::RegisterRegistryHandlers(*router_, *registry_, {MqttHost(options_), api_host});

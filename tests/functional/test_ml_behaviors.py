@@ -84,7 +84,10 @@ def test_a_false_positive_is_not_raised_again_for_the_same_cause(make):
         return [event["violationId"] for event in events if event["violationEventType"] == "in-alarm"]
 
     def why(thing):
-        return fw.run("why", thing, "--data", fw.data).stdout
+        return fw.run("why", thing, "--data", fw.data).stdout.partition("The latest transitions")[0]
+
+    def transitions(thing):
+        return fw.run("why", thing, "usual", "--data", fw.data).stdout.partition("The latest transitions")[2].splitlines()[1:]
 
     def score(thing):
         return float(re.search(r"anomaly score ([0-9.]+)\)", why(thing)).group(1))
@@ -101,6 +104,11 @@ def test_a_false_positive_is_not_raised_again_for_the_same_cause(make):
     wait_for(lambda: active() == {}, 10, "the end of the alarms")
     before = {name: raised(name) for name in ("told", "untold")}
     assert all(alarms[name]["violationId"] in before[name] for name in before)
+    for name in before:
+        cleared, alarm = transitions(name)[:2]
+        assert re.search(r"  alarm-cleared Learned / usual: .* is within the expected ", cleared), cleared
+        assert re.search(r"  in-alarm Learned / usual: load: 100000 is above the expected [0-9.]+ to [0-9.]+: .*anomaly score 0\.",
+                         alarm), alarm
     send(100_000)
     wait_for(lambda: all("100000 is above" in why(name) for name in ("told", "untold")), 5, "the verdicts")
     scores = {name: score(name) for name in ("told", "untold")}

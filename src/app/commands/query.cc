@@ -93,6 +93,11 @@ void PrintBehavior(const json& b) {
   }
 }
 
+void PrintTransition(const json& event) {
+  std::printf("%s  %s %s / %s: %s\n", Text(event, "time").c_str(), Text(event, "type").c_str(),
+              Text(event, "securityProfileName").c_str(), Text(event, "behaviorName").c_str(), Text(event, "reason").c_str());
+}
+
 void PrintValue(const json& entry) {
   std::string marks;
   for (const json& mark : entry.value("marks", json::array())) {
@@ -150,6 +155,9 @@ int RunWhy(const std::string& data, const std::string& thing, const std::string&
               Text(*answer, "connections").c_str());
   const json behaviors = answer->value("behaviors", json::array());
   for (const json& b : behaviors) PrintBehavior(b);
+  const json transitions = answer->value("transitions", json::array());
+  if (!transitions.empty()) std::printf("\nThe latest transitions, newest first:\n");
+  for (const json& event : transitions) PrintTransition(event);
   if (!behaviors.empty()) return 0;
   std::printf("No %s: %s\n", behavior.empty() ? "alarm is possible" : "such behavior",
               answer->value("known", false)

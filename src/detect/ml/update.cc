@@ -116,11 +116,13 @@ void Learn(Model& model, std::int64_t time_s, float y, std::int64_t step_s, cons
 
 constexpr float kBandShare = 0.005f;
 
-// The predictor that is usually the nearest gives the expected value, its usual error the band.
+// The predictor that is usually the nearest gives the expected value, its usual error the band. After values of an alarm the
+// last one is no measure of what is expected.
 void Describe(const Model& model, const Evidence& evidence, float y, Verdict& verdict) {
   float jump = model.tails[kByJump].Quantile(kBandShare),
         season = model.tails[kBySeason].Quantile(kBandShare);
-  bool by_season = model.recent_count == 0 || season < jump;
+  bool after_alarm = model.alarm_run > 0 && (model.flags & Model::kAccepting) == 0;
+  bool by_season = model.recent_count == 0 || season < jump || after_alarm;
   float expected = y - evidence.residuals[by_season ? kBySeason : kByJump];
   float width = by_season ? season : jump;
   verdict.expected = model.ValueOf(expected);

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fleetward/alarms/verification.h"
@@ -46,6 +47,9 @@ class AlarmQuery {
   Result<ActivePage> Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const;
   Result<EventPage> Events(const ViolationFilter& filter, Timestamp start, Timestamp end, std::string_view from,
                            std::size_t limit) const;
+  /// The newest transitions of a thing's alarms, at most `most`, newest first; of one behavior, or of all (empty).
+  Result<std::vector<model::ViolationEvent>> Latest(const model::EntityId& entity, std::string_view behavior, Timestamp now,
+                                                    std::size_t most) const;
   /// An alarm that is on, by id.
   Result<std::optional<model::ActiveViolation>> FindActive(const model::ViolationId& id) const;
   /// The thing of a violation that is on or has an event that is still kept; nothing for others.
