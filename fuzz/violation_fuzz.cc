@@ -17,6 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string once = EncodeActive(*active);
     auto again = DecodeActive(once);
     if (!again.ok() || EncodeActive(*again) != once) std::abort();
+    auto head = DecodeHead(bytes);
+    auto start = DecodeActiveStart(bytes);
+    if (!head.ok() || head->thing != active->thing_name.value() || head->profile != active->profile.value()) std::abort();
+    if (!start.ok() || *start != active->start_time) std::abort();
+  } else {
+    (void)DecodeHead(bytes).ok();
+    (void)DecodeActiveStart(bytes).ok();
   }
   return 0;
 }

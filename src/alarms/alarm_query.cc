@@ -1,6 +1,9 @@
 #include "fleetward/alarms/alarm_query.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include "fleetward/alarms/codec.h"
 #include "fleetward/base/encoding.h"
@@ -18,6 +21,14 @@ bool Matches(const ViolationFilter& filter, const V& v) {
     if (!v.behavior.criteria || v.behavior.criteria->type() != *filter.criteria_type) return false;
   }
   return !filter.suppressed || *filter.suppressed == v.behavior.suppress_alerts.value_or(false);
+}
+
+/// A first look at a row, before it is decoded. Of one that makes no sense the decoder says so.
+bool MayMatch(const ViolationFilter& filter, std::string_view row) {
+  if (!filter.thing && !filter.profile) return true;
+  auto head = DecodeHead(row);
+  if (!head.ok()) return true;
+  return (!filter.thing || filter.thing->value() == head->thing) && (!filter.profile || filter.profile->value() == head->profile);
 }
 
 std::string PageKey(Timestamp time, const model::ViolationId& id, std::uint8_t type) {
@@ -43,38 +54,41 @@ Result<telemetry::EventKey> ParsePageKey(std::string_view text) {
 }  // namespace
 
 Result<ActivePage> AlarmQuery::Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const {
-  std::vector<model::ActiveViolation> all;
+  // Newest first; start time and id make the order total and stable between pages. There may be as many alarms as
+  // things, so a page decodes only what it shows.
+  using Place = std::pair<Timestamp, model::ViolationId>;
+  std::optional<Place> last;
+  if (!from.empty()) {
+    FW_ASSIGN(telemetry::EventKey key, ParsePageKey(from));
+    last = Place(key.time, key.violation);
+  }
+  std::vector<Place> places;
   Status fault;
-  FW_TRY(telemetry::ScanActive(store_, [&](const model::ViolationId&, std::string_view value) {
-    auto violation = DecodeActive(value);
-    if (!violation.ok()) {
-      fault = violation.error();
+  FW_TRY(telemetry::ScanActive(store_, [&](const model::ViolationId& id, std::string_view value) {
+    auto start = DecodeActiveStart(value);
+    if (!start.ok()) {
+      fault = start.error();
       return false;
     }
-    if (Matches(filter, *violation)) all.push_back(std::move(*violation));
+    Place place(*start, id);
+    if ((!last || place < *last) && MayMatch(filter, value)) places.push_back(place);
     return true;
   }));
   FW_TRY(fault);
-  // Newest first; start time and id make the order total and stable between pages.
-  auto order = [](const model::ActiveViolation& v) { return std::pair(v.start_time, v.violation_id); };
-  std::sort(all.begin(), all.end(), [&](const auto& a, const auto& b) { return order(a) > order(b); });
-  auto begin = all.begin();
-  if (!from.empty()) {
-    FW_ASSIGN(telemetry::EventKey last, ParsePageKey(from));
-    begin = std::find_if(all.begin(), all.end(),
-                         [&](const auto& v) { return order(v) < std::pair(last.time, last.violation); });
-  }
+  std::sort(places.begin(), places.end(), std::greater<>());
   ActivePage page;
-  for (; begin != all.end(); ++begin) {
-    Verification verification = verifications_.Get(begin->violation_id);
+  for (const Place& place : places) {
+    FW_ASSIGN(auto violation, FindActive(place.second));
+    if (!violation || !Matches(filter, *violation)) continue;
+    Verification verification = verifications_.Get(place.second);
     if (filter.verification && *filter.verification != verification.state) continue;
     if (page.items.size() == limit) {
       page.next = PageKey(page.items.back().start_time, page.items.back().violation_id, 0);
       break;
     }
-    begin->verification = verification.state;
-    begin->verification_description = verification.description;
-    page.items.push_back(std::move(*begin));
+    violation->verification = verification.state;
+    violation->verification_description = verification.description;
+    page.items.push_back(std::move(*violation));
   }
   return page;
 }
@@ -90,6 +104,7 @@ Result<EventPage> AlarmQuery::Events(const ViolationFilter& filter, Timestamp st
   // A thing's name may have belonged to several entities over time, so the filter looks at names.
   FW_TRY(telemetry::ScanEvents(store_, start, end, before, std::nullopt,
                                [&](const telemetry::EventKey&, std::string_view value) {
+                                 if (!MayMatch(filter, value)) return true;
                                  auto event = DecodeEvent(value);
                                  if (!event.ok()) {
                                    fault = event.error();

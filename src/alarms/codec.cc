@@ -21,6 +21,17 @@ Id128 ReadId(ByteReader& r) {
   return id;
 }
 
+Result<ViolationHead> ReadHead(ByteReader& r) {
+  if (r.U8() != kVersion) return Error(Code::kCorrupt, "a stored violation has an unknown version");
+  ReadId(r);
+  ReadId(r);
+  ViolationHead head;
+  head.thing = r.Bytes();
+  head.profile = r.Bytes();
+  if (!r.ok()) return Error(Code::kCorrupt, "a stored violation is cut short");
+  return head;
+}
+
 template <class V>
 void WriteCommon(ByteWriter& w, const V& v, const model::MetricValue& value) {
   w.U8(kVersion);
@@ -99,6 +110,22 @@ Result<model::ActiveViolation> DecodeActive(std::string_view bytes) {
   violation.last_violation_time = FromMillis(r.SignedVarint());
   if (!r.ok() || !r.AtEnd()) return Error(Code::kCorrupt, "a stored active violation has the wrong length");
   return violation;
+}
+
+Result<ViolationHead> DecodeHead(std::string_view bytes) {
+  ByteReader r(bytes);
+  return ReadHead(r);
+}
+
+Result<Timestamp> DecodeActiveStart(std::string_view bytes) {
+  ByteReader r(bytes);
+  FW_TRY(ReadHead(r));
+  r.Bytes();  // behavior
+  r.Bytes();  // value
+  r.U8();     // confidence
+  Timestamp start = FromMillis(r.SignedVarint());
+  if (!r.ok()) return Error(Code::kCorrupt, "a stored violation is cut short");
+  return start;
 }
 
 }  // namespace fleetward::alarms

@@ -32,6 +32,23 @@ TEST(ViolationCodec, EventsRoundTrip) {
   EXPECT_FALSE(back.confidence);
 }
 
+TEST(ViolationCodec, TheHeadIsReadWithoutTheRest) {
+  std::string bytes = EncodeEvent(Event());
+  EXPECT_EQ(DecodeHead(bytes)->thing, Event().thing_name.value());
+  EXPECT_EQ(DecodeHead(bytes)->profile, Event().profile.value());
+  model::ActiveViolation a;
+  a.thing_name = model::ThingName("pump");
+  a.behavior = Event().behavior;
+  a.last_value = model::Count{7};
+  a.start_time = FromMillis(1'700'000'000'123);
+  a.last_violation_time = FromMillis(1'700'000'000'456);
+  bytes = EncodeActive(a);
+  EXPECT_EQ(DecodeHead(bytes)->thing, "pump");
+  EXPECT_EQ(*DecodeActiveStart(bytes), a.start_time);
+  for (std::size_t i = 0; i < 35; ++i) EXPECT_FALSE(DecodeHead(bytes.substr(0, i)).ok()) << i;
+  for (std::size_t i = 0; i + 12 < bytes.size(); ++i) EXPECT_FALSE(DecodeActiveStart(bytes.substr(0, i)).ok()) << i;
+}
+
 TEST(ViolationCodec, NoValueAndConfidenceRoundTrip) {
   auto e = Event();
   e.metric_value = {};

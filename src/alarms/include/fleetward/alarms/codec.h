@@ -17,4 +17,12 @@ Result<model::ViolationEvent> DecodeEvent(std::string_view bytes);
 std::string EncodeActive(const model::ActiveViolation& violation);
 Result<model::ActiveViolation> DecodeActive(std::string_view bytes);
 
+/// What lists are first filtered by, of either; the texts lie in the row. Costs a fraction of the whole.
+struct ViolationHead {
+  std::string_view thing, profile;
+};
+Result<ViolationHead> DecodeHead(std::string_view bytes);
+/// Start time of an active violation, by which lists are ordered.
+Result<Timestamp> DecodeActiveStart(std::string_view bytes);
+
 }  // namespace fleetward::alarms
