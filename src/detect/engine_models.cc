@@ -34,12 +34,14 @@ const ModelState& Engine::Impl::ModelOf(const Thing& thing, std::uint16_t index)
   return thing.At(plan.models[static_cast<std::size_t>(plan.behaviors[index].model)]);
 }
 
-/// Nothing is learned from a thing in alarm, whichever behavior found it.
+/// Nothing is learned from a thing in alarm, whichever behavior found it. Only a static rule says that the thing
+/// misbehaves: of a fleet that is compared, some thing always has the largest value.
 ml::Alarm Engine::Impl::AlarmOf(const Thing& thing) {
   if (thing.alarms == 0) return ml::Alarm::kNone;
   const auto& behaviors = thing.plan().behaviors;
   for (std::size_t i = 0; i < behaviors.size(); ++i) {
-    if (behaviors[i].code->accuses && thing.behavior(i).in_alarm()) return ml::Alarm::kAccused;
+    bool static_rule = behaviors[i].code->type == model::CriteriaType::kStatic;
+    if (static_rule && thing.behavior(i).in_alarm()) return ml::Alarm::kAccused;
   }
   return ml::Alarm::kUnusual;
 }

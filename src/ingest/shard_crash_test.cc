@@ -78,7 +78,7 @@ class Story {
           {"name":"ports","metric":"aws:num-listening-tcp-ports","criteria":{"comparisonOperator":"less-than",
            "durationSeconds":300,"value":{"count":)" + std::to_string(4 + Pick(4)) + R"(}}},
           {"name":"sent","metric":"aws:num-messages-sent","criteria":{"comparisonOperator":"less-than",
-           "durationSeconds":300,"value":{"count":8}}},
+           "durationSeconds":300,"value":{"count":100}}},
           {"name":"offline","metric":"aws:disconnect-duration","criteria":{"comparisonOperator":"less-than",
            "durationSeconds":300,"value":{"count":1}}},
           {"name":"bytes","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"less-than",

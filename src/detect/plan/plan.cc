@@ -79,8 +79,6 @@ bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& op
   code.op = *criteria.comparison_operator;
   code.upper = code.op <= model::ComparisonOperator::kLessThanEquals;
   code.digest = model::ViolatedByMost(criteria);
-  // Of a percentile that more than one thing in a hundred is beyond, some always are.
-  code.accuses = (code.upper ? 10'000 - code.percentile : code.percentile) <= 100;
   code.needed_ms = std::int64_t{criteria.duration_seconds.value_or(options.bucket_seconds)} * 1000;
   PaneLayout layout = PaneLayout::Of(code.needed_ms, std::int64_t{options.bucket_seconds} * 1000);
   code.length_ms = layout.panes * layout.pane_ms;
@@ -91,7 +89,6 @@ bool CompileStatistic(const model::BehaviorCriteria& criteria, const Options& op
 bool CompileModel(const model::BehaviorCriteria& criteria, const Options& options, CompiledBehavior& code) {
   if (IsList(code.kind) || code.feed == Feed::kOffline || code.feed == Feed::kSilence) return false;
   code.confidence = *criteria.ml_confidence;
-  code.accuses = false;
   code.needed_ms = code.length_ms = std::int64_t{options.bucket_seconds} * 1000;
   return true;
 }

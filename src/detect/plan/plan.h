@@ -47,7 +47,6 @@ struct CompiledBehavior {
   std::int64_t length_ms = 0;             // kStatistical: of a window, needed_ms in whole buckets; ML: a bucket
   model::ConfidenceLevel confidence = model::ConfidenceLevel::kHigh;  // kMachineLearning
   bool digest = false;                    // kStatistical: most things violate it, so alerts are summed up
-  bool accuses = true;                    // an alarm of it says that this very thing misbehaves
   std::int32_t to_alarm = 1;
   std::int32_t to_clear = 1;
   std::int64_t needed_ms = 0;

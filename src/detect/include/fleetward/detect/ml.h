@@ -81,7 +81,7 @@ struct CohortState {
 /// What alarms the thing is in.
 enum class Alarm : std::uint8_t {
   kNone,
-  kUnusual,   // something is not as it was, or as elsewhere, which may be the new normal
+  kUnusual,   // compared with before or with others it is not as usual, which may be the new normal
   kAccused,   // a rule says that this thing misbehaves
 };
 
