@@ -72,9 +72,8 @@ void Engine::Impl::JudgeModel(Thing& thing, std::uint16_t index, Observation see
                : model::MetricValue(model::Count{static_cast<std::int64_t>(seen.last)});
   });
   if (!was_on && thing.behavior(index).in_alarm()) {
-    state.raised = state.last;
-    state.raised_first_ms = thing.behavior(index).first_violation_ms;
-    state.flags |= ModelState::kHasRaised;
+    std::shift_right(state.raised.begin(), state.raised.end(), 1);
+    state.raised.front() = {thing.behavior(index).first_violation_ms, ml::DemandOf(state.series, verdict)};
   }
 }
 
@@ -114,16 +113,16 @@ bool Engine::Impl::OnVerification(const model::EntityId& entity, const model::Vi
   if (!thing || verified != model::VerificationState::kFalsePositive) return false;
   for (const PlanModel& model : thing->plan().models) {
     ModelState& state = thing->At(model);
-    if (!(state.flags & ModelState::kHasRaised)) continue;
     const PlanBehavior& behavior = thing->plan().behaviors[model.behavior];
-    Id128 id = MakeViolationId(options_, entity, behavior.profile->config.profile.name.value(),
-                               behavior.definition->name.value(), behavior.code->definition_version,
-                               state.raised_first_ms);
-    if (id != violation) continue;
-    ml::ConfirmFalsePositive(state.series, state.raised.Get());
-    state.flags &= ~ModelState::kHasRaised;   // once for each alarm
-    MarkChanged(*thing);
-    return true;
+    for (const RaisedAlarm& alarm : state.raised) {
+      if (alarm.first_ms == 0) break;
+      Id128 id = MakeViolationId(options_, entity, behavior.profile->config.profile.name.value(),
+                                 behavior.definition->name.value(), behavior.code->definition_version, alarm.first_ms);
+      if (id != violation) continue;
+      ml::ConfirmFalsePositive(state.series, alarm.demand);
+      MarkChanged(*thing);
+      return true;
+    }
   }
   return false;
 }

@@ -9,7 +9,7 @@
 namespace fleetward::detect {
 namespace {
 
-constexpr std::uint8_t kSlabVersion = 1;
+constexpr std::uint8_t kSlabVersion = 2;
 constexpr std::uint8_t kConfigVersion = 1;
 constexpr std::uint8_t kCursorVersion = 2;
 

@@ -19,6 +19,7 @@ using model::ViolationEventType;
 constexpr std::int64_t kStart = 1'767'225'600'000;
 constexpr std::int64_t kBucket = 300'000;
 constexpr char kNumber[] = "num";
+constexpr std::size_t kRemembered = 4;  // alarms of a behavior of a thing that a user may still call false ones
 
 /// In the order in which one report, and one bucket's end, judges them.
 enum Feed { kOut, kGuard, kEstablished, kCustom, kCustomAgain, kSent, kTopics, kFeeds };
@@ -36,6 +37,7 @@ struct Event {
   int group = 0;
   std::size_t version = 0;
   int behavior = 0;                                   // kSaid
+  std::size_t earlier = 0;                            // kSaid: of the last alarm but so many
 };
 
 struct Fleet {
@@ -71,7 +73,7 @@ class MlReference {
     ml::Series series;
     ml::Verdict last;
     std::optional<std::int64_t> seen_ms;
-    std::optional<ml::Verdict> raised;                // until the user has said something
+    std::vector<ml::Demand> raised;  // of each alarm
     double value = 0;
     std::vector<bool> sides;
     bool alarm = false;
@@ -91,8 +93,9 @@ class MlReference {
       case Event::kMove: thing.group = event.group; break;
       case Event::kSaid: {
         One& one = thing.ones[event.behavior];
-        if (one.raised) ml::ConfirmFalsePositive(one.series, *one.raised);
-        one.raised.reset();
+        if (event.earlier < std::min(one.raised.size(), kRemembered)) {
+          ml::ConfirmFalsePositive(one.series, one.raised[one.raised.size() - 1 - event.earlier]);
+        }
         break;
       }
       case Event::kReport:
@@ -192,7 +195,7 @@ class MlReference {
     bool was = one.alarm;
     double limit = ml::Limit(*CriteriaOf(feed).ml_confidence);
     Point(thing, feed, ms, static_cast<double>(one.last.score) >= limit, ml::Explain(one.last, value));
-    if (!was && one.alarm) one.raised = one.last;
+    if (!was && one.alarm) one.raised.push_back(ml::DemandOf(one.series, one.last));
   }
 
   void Point(Thing& thing, int feed, std::int64_t ms, bool violating, const std::string& reason) {
@@ -289,11 +292,13 @@ class MlEngine {
       case Event::kProfile:
         return config_.SetProfile(*engine_, event.version, fleet_.versions[event.version], time);
       case Event::kSaid: {
+        std::size_t earlier = event.earlier;
         for (auto d = sink_.decisions.rbegin(); d != sink_.decisions.rend(); ++d) {
           if (d->event.type != ViolationEventType::kInAlarm || d->event.thing_name.value() != name ||
               d->event.behavior.name.value() != kNames[event.behavior]) {
             continue;
           }
+          if (earlier-- > 0) continue;
           engine_->OnVerification(thing.entity, d->event.violation_id, model::VerificationState::kFalsePositive);
           return;
         }
@@ -396,6 +401,7 @@ Fleet RandomFleet(std::uint32_t seed) {
       Event said;
       said.behavior = static_cast<int>(dice.Pick(kFeeds));
       if (said.behavior == kGuard) continue;
+      said.earlier = dice.Of<std::size_t>({0, 0, 0, 1, 2, 3, 4});
       std::int64_t second = kSeconds / 4 + dice.Pick(kSeconds * 3 / 4);
       for (std::int64_t times = dice.Of({1, 2, 3}); times > 0; --times) add(said, Event::kSaid, second++, i);
     }

@@ -296,7 +296,11 @@ TEST(Ml, AConfirmedFalsePositiveIsNotRaisedAgainButWorseIs) {
   quiet(288 * 14);
   Verdict first = update(180);
   ASSERT_GE(first.score, Limit(model::ConfidenceLevel::kMedium));
-  ConfirmFalsePositive(series, first);
+  Demand demand = DemandOf(series, first);
+  ConfirmFalsePositive(series, demand);
+  Series once = series;
+  ConfirmFalsePositive(series, demand);
+  EXPECT_EQ(series, once) << "said twice, it is not twice as deaf";
   quiet(100);
   EXPECT_LT(update(180).score, Limit(model::ConfidenceLevel::kLow));
   quiet(100);

@@ -87,18 +87,30 @@ std::string Explain(const Verdict& verdict, double value) {
   return text;
 }
 
-void ConfirmFalsePositive(Series& series, const Verdict& verdict) {
+Demand DemandOf(const Series& series, const Verdict& verdict) {
   Model model = Read(series);
+  Demand demand;
   float all = 0;
   for (float part : verdict.evidence) all += part;
-  if (model.version == 0 || !(all > 0)) return;
+  if (model.version == 0 || !(all > 0)) return demand;
   // The same again must look like the unusual of any day: well below what one block in twenty reaches. Each
-  // predictor is raised by its part of what is too much.
+  // predictor is raised by its part of what is too much, on top of what was demanded of it when it judged.
   float excess = std::clamp(all - 0.5f * kParameters.block_prior_threshold, 1.f, 256.f);
   for (std::size_t i = 0; i < kCauses; ++i) {
-    auto& raised = model.raised[CauseOf(i, verdict.evidence_above[i])];
-    float sum = static_cast<float>(raised) + std::max(0.f, verdict.evidence[i]) / all * excess * kRaisedUnit;
-    raised = static_cast<std::uint8_t>(std::min(sum, 255.f));
+    float sum = static_cast<float>(model.raised[CauseOf(i, verdict.evidence_above[i])]) +
+                std::max(0.f, verdict.evidence[i]) / all * excess * kRaisedUnit;
+    demand.quarters[i] = static_cast<std::uint8_t>(std::min(sum, 255.f));
+    demand.above = static_cast<std::uint8_t>(demand.above | (verdict.evidence_above[i] ? 1U << i : 0U));
+  }
+  return demand;
+}
+
+void ConfirmFalsePositive(Series& series, const Demand& demand) {
+  Model model = Read(series);
+  if (model.version == 0) return;
+  for (std::size_t i = 0; i < kCauses; ++i) {
+    auto& raised = model.raised[CauseOf(i, (demand.above >> i & 1) != 0)];
+    raised = std::max(raised, demand.quarters[i]);
   }
   std::memcpy(series.bytes.data(), &model, sizeof model);
 }

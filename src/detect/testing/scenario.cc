@@ -129,11 +129,13 @@ class Runner {
     now_ = step.time_ms + by;
   }
 
-  /// The last alarm of the behavior was a false one.
+  /// The last alarm of the behavior, or the last but so many, was a false one.
   void FalsePositive(const Step& step) {
+    int earlier = step.words.size() > 3 ? std::stoi(step.words[3]) : 0;
     for (auto at = sink_.decisions.rbegin(); at != sink_.decisions.rend(); ++at) {
       if (at->event.thing_name.value() != step.words[1]) continue;
       if (at->event.profile.value() + "/" + at->event.behavior.name.value() != step.words[2]) continue;
+      if (at->event.type != model::ViolationEventType::kInAlarm || earlier-- > 0) continue;
       if (!engine_->OnVerification(EntityOf(step.words[1]), at->event.violation_id,
                                    model::VerificationState::kFalsePositive)) {
         Fail(step.line, "nobody took notice");

@@ -94,10 +94,19 @@ enum class Alarm : std::uint8_t {
 Verdict Update(Series& series, std::int64_t time_s, double value, std::int64_t step_s, Alarm alarm,
                const CohortState* peers = nullptr);
 
-/// A user confirmed that the alarm of this verdict was a false one: what is as unusual for the same reason
+/// How much more evidence the model has to demand, of each predictor in the direction it saw, so that what one
+/// verdict judged is not raised again; in quarters of a nat. Stored; all zero: nothing.
+struct Demand {
+  std::array<std::uint8_t, 4> quarters{};
+  std::uint8_t above = 0;  // a bit for each predictor
+  std::array<std::uint8_t, 3> reserved{};
+};
+/// `verdict`: the series' last. A user may say later, after others, that its alarm was a false one.
+Demand DemandOf(const Series& series, const Verdict& verdict);
+/// A user confirmed that the alarm of the demand's verdict was a false one: what is as unusual for the same reason
 /// and in the same direction stays below the limits; what is far more unusual does not. Fades, within weeks
-/// at 288 values a day.
-void ConfirmFalsePositive(Series& series, const Verdict& verdict);
+/// at 288 values a day. Of several alarms of one cause the strongest counts; said again, what has faded is renewed.
+void ConfirmFalsePositive(Series& series, const Demand& demand);
 
 /// One sentence for a violation's reason, e.g. "4120 is above the expected 850..1310 (far from the last
 /// values; score 0.97)".
