@@ -104,7 +104,9 @@ class Checker {
   void CheckCriteria(const BehaviorCriteria& criteria, const std::optional<MetricFacts>& facts) {
     CheckDatapoints("consecutiveDatapointsToAlarm", criteria.consecutive_datapoints_to_alarm);
     CheckDatapoints("consecutiveDatapointsToClear", criteria.consecutive_datapoints_to_clear);
-    bool has_value = !std::holds_alternative<std::monostate>(criteria.value);
+    bool readable = !std::holds_alternative<std::monostate>(criteria.value);
+    bool has_value = readable || !criteria.value_fault.empty();
+    if (!criteria.value_fault.empty()) Fault(criteria.value_fault);
     int kinds = has_value + criteria.statistic.has_value() + criteria.ml_confidence.has_value();
     if (kinds != 1) {
       Fault("criteria must have exactly one of value, statisticalThreshold and mlDetectionConfig");
@@ -123,14 +125,16 @@ class Checker {
 
   void CheckStatic(const BehaviorCriteria& criteria, const MetricFacts& facts) {
     if (criteria.comparison_operator && !OperatorFits(*criteria.comparison_operator, facts)) FaultOperator(criteria);
-    ValueKind given = KindOfValue(criteria.value);
+    if (criteria.value_fault.empty()) CheckKind(KindOfValue(criteria.value), facts);
+    if (facts.needs_duration && !criteria.duration_seconds) FaultDuration();
+  }
+
+  void CheckKind(ValueKind given, const MetricFacts& facts) {
     // The service's own pages write limits of custom numbers both ways (detect.md §1).
     bool fits = given == facts.kind || (facts.kind == ValueKind::kNumber && given == ValueKind::kCount);
-    if (!fits) {
-      Fault("metric " + *behavior_.metric + " needs a value of kind " + std::string(MemberName(facts.kind)) +
-            ", not " + std::string(MemberName(given)));
-    }
-    if (facts.needs_duration && !criteria.duration_seconds) FaultDuration();
+    if (fits) return;
+    Fault("metric " + *behavior_.metric + " needs a value of kind " + std::string(MemberName(facts.kind)) + ", not " +
+          std::string(MemberName(given)));
   }
 
   void CheckStatistical(const BehaviorCriteria& criteria, const MetricFacts& facts) {

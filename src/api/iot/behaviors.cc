@@ -25,18 +25,22 @@ std::optional<iot::MetricDimension> ToApi(const std::optional<model::MetricDimen
   return out;
 }
 
-Status ReadValue(const iot::MetricValue& value, model::BehaviorCriteria& criteria) {
+void ReadValue(const iot::MetricValue& value, model::BehaviorCriteria& criteria) {
   model::MetricValueMembers members{value.count, value.cidrs, std::nullopt, value.number, value.numbers, value.strings};
   if (value.ports) members.ports.emplace(value.ports->begin(), value.ports->end());
-  FW_ASSIGN(criteria.value, model::ToMetricValue(members));
+  auto read = model::ToMetricValue(members);
+  if (!read.ok()) {
+    criteria.value_fault = read.error().message();
+    return;
+  }
+  criteria.value = std::move(*read);
   if (value.cidrs) criteria.cidr_texts = *value.cidrs;
-  return {};
 }
 
-Result<model::BehaviorCriteria> ToModel(const iot::BehaviorCriteria& criteria) {
+model::BehaviorCriteria ToModel(const iot::BehaviorCriteria& criteria) {
   model::BehaviorCriteria out;
   if (criteria.comparison_operator) out.comparison_operator = model::ParseOperator(ToString(*criteria.comparison_operator));
-  if (criteria.value) FW_TRY(ReadValue(*criteria.value, out));
+  if (criteria.value) ReadValue(*criteria.value, out);
   out.duration_seconds = criteria.duration_seconds;
   out.consecutive_datapoints_to_alarm = criteria.consecutive_datapoints_to_alarm;
   out.consecutive_datapoints_to_clear = criteria.consecutive_datapoints_to_clear;
@@ -68,28 +72,20 @@ iot::BehaviorCriteria ToApi(const model::BehaviorCriteria& criteria) {
 
 }  // namespace
 
-Result<model::Behavior> ToModel(const iot::Behavior& behavior) {
+model::Behavior ToModel(const iot::Behavior& behavior) {
   model::Behavior out;
   out.name = model::BehaviorName(behavior.name);
   out.metric = behavior.metric;
   out.dimension = ToModel(behavior.metric_dimension);
   out.suppress_alerts = behavior.suppress_alerts;
   out.export_metric = behavior.export_metric;
-  if (!behavior.criteria) return out;
-  auto criteria = ToModel(*behavior.criteria);
-  if (!criteria.ok()) {
-    return Error(Code::kInvalidArgument, model::MalformedBehavior(behavior.name, criteria.error().message()));
-  }
-  out.criteria = std::move(*criteria);
+  if (behavior.criteria) out.criteria = ToModel(*behavior.criteria);
   return out;
 }
 
-Result<std::vector<model::Behavior>> ToModel(const std::vector<iot::Behavior>& behaviors) {
+std::vector<model::Behavior> ToModel(const std::vector<iot::Behavior>& behaviors) {
   std::vector<model::Behavior> out;
-  for (const iot::Behavior& behavior : behaviors) {
-    FW_ASSIGN(model::Behavior each, ToModel(behavior));
-    out.push_back(std::move(each));
-  }
+  for (const iot::Behavior& behavior : behaviors) out.push_back(ToModel(behavior));
   return out;
 }
 

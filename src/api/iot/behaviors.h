@@ -9,9 +9,9 @@
 
 namespace fleetward::api {
 
-/// Errors: kInvalidArgument "Behavior b is malformed. …" (a value that is none).
-Result<model::Behavior> ToModel(const iot::Behavior& behavior);
-Result<std::vector<model::Behavior>> ToModel(const std::vector<iot::Behavior>& behaviors);
+/// A value that is none is kept as `value_fault`, for model::ValidateBehaviors.
+model::Behavior ToModel(const iot::Behavior& behavior);
+std::vector<model::Behavior> ToModel(const std::vector<iot::Behavior>& behaviors);
 model::MetricToRetain ToModel(const iot::MetricToRetain& metric);
 
 iot::Behavior ToApi(const model::Behavior& behavior);

@@ -150,6 +150,17 @@ TEST_F(DetectApiTest, ValidationNamesTheFault) {
   EXPECT_EQ(answer.body["valid"], false);
   EXPECT_EQ(answer.body["validationErrors"][0]["errorMessage"],
             "Behavior CellularBandwidth is malformed. consecutiveDatapointsToAlarm 100000 should be in range[1,10]");
+  // A value that is none hides nothing else.
+  constexpr char kMany[] = R"([{"name":"b","metric":"aws:source-ip-address","criteria":{"comparisonOperator":"in-port-set",
+      "value":{"cidrs":["10.0.0.0/33"]},"consecutiveDatapointsToClear":0}},{"name":"b"}])";
+  answer = Call("POST", "/security-profile-behaviors/validate", R"({"behaviors":)" + std::string(kMany) + "}");
+  EXPECT_EQ(answer.body, json::parse(R"({"valid":false,"validationErrors":[
+      {"errorMessage":"Behavior b is malformed. consecutiveDatapointsToClear 0 should be in range[1,10]"},
+      {"errorMessage":"Behavior b is malformed. cidrs: 10.0.0.0/33 is no IP address or prefix"},
+      {"errorMessage":"Behavior b is malformed. comparisonOperator in-port-set cannot be used with metric aws:source-ip-address"},
+      {"errorMessage":"Behavior b is malformed. the name is used by another behavior of the profile"}]})"));
+  answer = Call("POST", "/security-profiles/P", R"({"behaviors":)" + std::string(kMany) + "}");
+  EXPECT_EQ(answer.error, "InvalidRequestException");
   answer = Call("POST", "/security-profile-behaviors/validate", R"({"behaviors":[{"name":"b"}]})");
   EXPECT_EQ(answer.body, json::parse(R"({"valid":true,"validationErrors":[]})"));
 }

@@ -15,12 +15,10 @@ SecurityProfileIdentifier IdentifierOf(const SecurityProfiles& profiles, const S
 
 /// The members that Create and Update share.
 template <class Request>
-Result<registry::ProfileContent> ContentOf(const Request& request) {
+registry::ProfileContent ContentOf(const Request& request) {
   registry::ProfileContent content;
   content.description = request.security_profile_description;
-  if (request.behaviors) {
-    FW_ASSIGN(content.behaviors, ToModel(*request.behaviors));
-  }
+  if (request.behaviors) content.behaviors = ToModel(*request.behaviors);
   if (request.alert_targets) {
     content.alert_targets.emplace();
     for (const auto& [type, target] : *request.alert_targets) {
@@ -91,7 +89,7 @@ Result<CreateSecurityProfileResponse> Create(SecurityProfiles& profiles, const C
                                              const CreateSecurityProfileRequest& request) {
   registry::NewSecurityProfile profile;
   profile.name = SecurityProfileName(request.security_profile_name);
-  FW_ASSIGN(profile.content, ContentOf(request));
+  profile.content = ContentOf(request);
   FW_ASSIGN(profile.tags, TagsOf(request.tags));
   FW_ASSIGN(auto created, profiles.Create(ActorOf(context), profile));
   return CreateSecurityProfileResponse{created.name.value(), profiles.Arn(created.name)};
@@ -100,7 +98,7 @@ Result<CreateSecurityProfileResponse> Create(SecurityProfiles& profiles, const C
 Result<UpdateSecurityProfileResponse> Update(SecurityProfiles& profiles, const CallContext& context,
                                              const UpdateSecurityProfileRequest& request) {
   registry::SecurityProfileUpdate update;
-  FW_ASSIGN(update.content, ContentOf(request));
+  update.content = ContentOf(request);
   update.delete_behaviors = request.delete_behaviors.value_or(false);
   update.delete_alert_targets = request.delete_alert_targets.value_or(false);
   update.delete_metrics_to_retain = request.delete_additional_metrics_to_retain.value_or(false);
@@ -157,15 +155,7 @@ Result<ValidateSecurityProfileBehaviorsResponse> Validate(const SecurityProfiles
                                                           const ValidateSecurityProfileBehaviorsRequest& request) {
   ValidateSecurityProfileBehaviorsResponse response;
   response.validation_errors.emplace();
-  std::vector<model::Behavior> behaviors;
-  for (const iot::Behavior& given : request.behaviors) {
-    auto behavior = ToModel(given);
-    if (behavior.ok()) {
-      behaviors.push_back(std::move(*behavior));
-    } else {
-      response.validation_errors->push_back({behavior.error().message()});
-    }
-  }
+  std::vector<model::Behavior> behaviors = ToModel(request.behaviors);
   FW_ASSIGN(auto faults, profiles.Validate(behaviors));
   for (std::string& fault : faults) response.validation_errors->push_back({std::move(fault)});
   response.valid = response.validation_errors->empty();

@@ -47,6 +47,7 @@ struct BehaviorCriteria {
   MetricValue value;                          // monostate: no static value
   /// The texts `value`'s cidrs were parsed from, one each, so that they are shown as they were given; or empty.
   std::vector<std::string> cidr_texts;
+  std::string value_fault;                    // a value was given that is none: why; such criteria are not valid
   std::optional<std::int32_t> duration_seconds;
   std::optional<std::int32_t> consecutive_datapoints_to_alarm;  // 1-10, default 1
   std::optional<std::int32_t> consecutive_datapoints_to_clear;  // 1-10, default 1
