@@ -94,6 +94,15 @@ def test_values_at_the_edge_of_numbers():
     assert all(0 <= s <= 1 for s in scores)
 
 
+def test_a_value_too_large_for_a_number_is_infinite():
+    def after(odd):
+        values = plain(2)
+        values[350] = odd
+        return score(rows(values))
+    assert after("1e999") == after("inf")
+    assert after("1e999")[1 + 350][1] == "0"
+
+
 def test_a_line_that_never_ends_is_refused_at_once():
     process = subprocess.Popen([paths.FLEETWARD, "detect", "score"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE)

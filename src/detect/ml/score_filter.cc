@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -54,8 +55,8 @@ std::optional<double> ParseValue(std::string_view text) {
   double value = 0;
   auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (end != text.data() + text.size() || text.empty()) return std::nullopt;
-  if (fault == std::errc::result_out_of_range)
-    return 0;  // too small or too large to be told apart from its like
+  // Too small: 0. Too large: infinite, which scores 0 and is not learned.
+  if (fault == std::errc::result_out_of_range) return std::strtod(std::string(text).c_str(), nullptr);
   return fault == std::errc() ? std::optional(value) : std::nullopt;
 }
 
