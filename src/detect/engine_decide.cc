@@ -114,7 +114,7 @@ void Engine::Impl::Raise(Thing& thing, std::uint16_t index, const Observation& s
   decision.inputs = MakeInputs(behavior, seen, value);
   if (thing.flags & Thing::kConnectionKnown) decision.inputs.connected = thing.connections > 0;
   decision.event.metric_value = value;
-  if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
+  if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms, false);
   if (behavior.model >= 0) decision.inputs.expected = ModelExpectation(thing, index);
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, true, seen.cause, state.violating, behavior.code->to_alarm);
@@ -135,7 +135,7 @@ void Engine::Impl::Clear(Thing& thing, std::uint16_t index, const Observation& s
   decision.inputs = MakeInputs(behavior, seen, value);
   if (thing.flags & Thing::kConnectionKnown) decision.inputs.connected = thing.connections > 0;
   decision.event.metric_value = value;
-  if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms);
+  if (behavior.statistic >= 0) decision.inputs.expected = ExpectationOf(thing, index, seen.time_ms, true);
   if (behavior.model >= 0) decision.inputs.expected = ModelExpectation(thing, index);
   decision.event.reason =
       DatapointReason(behavior, decision.inputs, false, seen.cause, state.conforming, behavior.code->to_clear);

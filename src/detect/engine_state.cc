@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint8_t kSlabVersion = 2;
 constexpr std::uint8_t kConfigVersion = 1;
-constexpr std::uint8_t kCursorVersion = 2;
+constexpr std::uint8_t kCursorVersion = 3;
 
 Error Corrupt(std::string_view what) { return Error(Code::kCorrupt, "engine state: " + std::string(what)); }
 

@@ -26,6 +26,18 @@ std::int64_t OtherReading(const CompiledBehavior& code, const Observation& seen,
   return static_cast<std::int64_t>(code.upper ? std::floor(scaled) : std::ceil(scaled));
 }
 
+/// An attacker's value, cut off at twice the limit it broke (half of it, of a lower one): with what it sends, it would
+/// hide the next one; with nothing, who is merely the largest of its fleet would make the next largest a violator.
+ValueKey Clamped(const Population& population, ValueKey value, ValueKey limit) {
+  if (population.numbers) {
+    double number = NumberOf(limit);
+    ValueKey bound = population.upper ? std::max(KeyOf(2 * number), limit + 1) : KeyOf(number / 2);
+    return population.upper ? std::min(value, bound) : std::max(value, bound);
+  }
+  if (!population.upper) return std::max(value, limit / 2);
+  return std::min(value, std::max(2 * limit, limit + 1));   // counts have 63 bits
+}
+
 }  // namespace
 
 // --- who is compared with whom ------------------------------------------------------------------------------------
@@ -94,12 +106,12 @@ std::optional<NumericLimit> Engine::Impl::LimitOf(const Thing& thing, std::uint1
     return std::nullopt;
   }
   auto op = behavior.code->op;
-  ValueKey key = threshold.Of(own);
+  ValueKey key = threshold.For(own, thing.behavior(index).in_alarm());
   return population.numbers ? NumericLimit(op, NumberOf(key)) : NumericLimit(op, CountOf(key));
 }
 
-std::optional<Expectation> Engine::Impl::ExpectationOf(const Thing& thing, std::uint16_t index,
-                                                       std::int64_t time_ms) const {
+std::optional<Expectation> Engine::Impl::ExpectationOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms,
+                                                       bool in_alarm) const {
   const PlanBehavior& behavior = thing.plan().behaviors[index];
   const Population& population = PopulationOf(thing, index);
   if (!population.Holds(time_ms)) return std::nullopt;
@@ -109,7 +121,7 @@ std::optional<Expectation> Engine::Impl::ExpectationOf(const Thing& thing, std::
   expected.values = threshold.Others(own);
   expected.window_end = FromMillis(population.threshold_end_ms);
   if (expected.values >= kLeastOthers && threshold.negatives() == 0) {
-    ValueKey key = threshold.Of(own);
+    ValueKey key = threshold.For(own, in_alarm);
     double limit = population.numbers ? NumberOf(key) : static_cast<double>(CountOf(key));
     auto op = behavior.code->op;
     bool included = op == model::ComparisonOperator::kLessThanEquals || op == model::ComparisonOperator::kGreaterThanEquals;
@@ -139,7 +151,7 @@ void Engine::Impl::JudgeStatistic(Thing& thing, std::uint16_t index, const Obser
   StatisticState& state = thing.At(thing.plan().statistics[static_cast<std::size_t>(behavior.statistic)]);
   state.value = value.key();
   state.closed_s = static_cast<std::uint32_t>(seen.time_ms / 1000);
-  state.flags = (state.flags & StatisticState::kGiven) | StatisticState::kHasValue |
+  state.flags = (state.flags & (StatisticState::kGiven | StatisticState::kAlarmed)) | StatisticState::kHasValue |
                 (value.negative() ? StatisticState::kNegative : 0);
   Verdict why_not{};
   auto limit = LimitOf(thing, index, seen.time_ms, &why_not);
@@ -179,9 +191,19 @@ void Engine::Impl::EarlyStatistic(Thing& thing, std::uint16_t index, Observation
 
 // --- the end of a window ------------------------------------------------------------------------------------------
 
+/// What a thing in alarm may give at most (at least, of a lower limit): what it is compared with, for Clamped. Nothing: as
+/// much as it has.
+std::optional<ValueKey> Engine::Impl::ClampOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms) const {
+  const Population& population = PopulationOf(thing, index);
+  if (!thing.behavior(index).in_alarm() || population.threshold.MostInAlarm()) return std::nullopt;
+  if (!LimitOf(thing, index, time_ms)) return std::nullopt;
+  return population.threshold.For(thing.At(thing.plan().statistics[static_cast<std::size_t>(
+                                      thing.plan().behaviors[index].statistic)]).Own(), true);
+}
+
 /// Gives the thing's values to the summaries of the windows that end now. A value counts if it closed in the window, or
 /// so little before it that only the jitter of reports can be the cause (D4: a window covers up to 1.1 of its length);
-/// things that report more rarely count with their last value. Things in alarm are left out (D7).
+/// things that report more rarely count with their last value.
 void Engine::Impl::CloseStatistics(Thing& thing, std::int64_t boundary_ms) {
   const Plan& plan = thing.plan();
   for (std::size_t i = 0; i < plan.statistics.size(); ++i) {
@@ -189,19 +211,23 @@ void Engine::Impl::CloseStatistics(Thing& thing, std::int64_t boundary_ms) {
     if (!population.EndsAt(boundary_ms)) continue;
     const CompiledBehavior& code = *plan.behaviors[plan.statistics[i].behavior].code;
     StatisticState& state = thing.At(plan.statistics[i]);
-    state.flags &= ~StatisticState::kGiven;
-    if (!(state.flags & StatisticState::kHasValue) || thing.behavior(plan.statistics[i].behavior).in_alarm()) continue;
+    auto limit = ClampOf(thing, plan.statistics[i].behavior, boundary_ms);   // looks at what was given before
+    state.flags &= ~(StatisticState::kGiven | StatisticState::kAlarmed);
+    if (!(state.flags & StatisticState::kHasValue)) continue;
     std::int64_t reach_ms = 0;
     if (code.feed != Feed::kPanes) reach_ms = std::max<std::int64_t>(code.length_ms, thing.interval_ms) * 11 / 10;
     if (boundary_ms - std::int64_t{state.closed_s} * 1000 > reach_ms + 999) continue;
-    Summary& summary = population.Closed(boundary_ms).summary;
+    WindowPart& part = population.Closed(boundary_ms);
     if (state.flags & StatisticState::kNegative) {
-      summary.AddNegative();
+      part.summary.AddNegative();
       continue;
     }
-    summary.Add(state.value);
-    state.given = state.value;
+    state.given = limit ? Clamped(population, state.value, *limit) : state.value;
     state.flags |= StatisticState::kGiven;
+    part.summary.Add(state.given);
+    if (!thing.behavior(plan.statistics[i].behavior).in_alarm()) continue;
+    state.flags |= StatisticState::kAlarmed;
+    part.alarmed.Add(state.given);
   }
 }
 
@@ -250,7 +276,7 @@ void Engine::Impl::OnWindowSummary(const WindowSummary& merged) {
   ByteReader in(merged.bytes);
   WindowPart part;
   if (!part.Load(in)) return;
-  population.threshold = Threshold(part.summary, population.percentile, population.upper);
+  population.threshold = Threshold(part.summary, part.alarmed, population.percentile, population.upper);
   population.threshold_end_ms = merged.end_ms;
   if (population.model) {
     population.models = part.models;

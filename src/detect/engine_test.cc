@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <random>
 #include <set>
+#include <span>
 
 #include "fleetward/detect/admission.h"
 #include "fleetward/detect/config_codec.h"
@@ -484,25 +487,103 @@ TEST(Summary, IsTheSameInAnyOrderAndSplit) {
         ByteReader short_in(std::string_view(a).substr(0, cut));
         EXPECT_FALSE(Summary().Load(short_in));
       }
-      // Percentiles of the others, against sorting them.
-      std::sort(keys.begin(), keys.end());
+    }
+  }
+}
+
+/// Against sorting the others; those in alarm counted as beyond the rest.
+TEST(Threshold, IsThePercentileOfTheOthers) {
+  std::mt19937 random(6);
+  for (std::size_t distinct : {8u, 50u, 1000u, 6000u}) {
+    for (bool numbers : {false, true}) {
+      std::vector<OwnValue> given;
+      Summary whole(numbers), alarmed(numbers);
+      for (std::size_t i = 0; i < distinct * 2; ++i) {
+        auto count = static_cast<std::int64_t>(random() % distinct * 7);
+        given.push_back({numbers ? KeyOf(static_cast<double>(count) / 3) : KeyOf(count), random() % 5 == 0});
+        whole.Add(given.back().value);
+        if (given.back().alarmed) alarmed.Add(given.back().value);
+      }
       for (const char* statistic : {"p0", "p0.01", "p1", "p10", "p50", "p90", "p99.99", "p100"}) {
         std::int32_t percentile = *ParsePercentile(statistic);
-        Threshold upper(whole, percentile, true), lower(whole, percentile, false);
-        for (int i = 0; i < 20; ++i) {
-          std::size_t own = random() % keys.size();
-          std::vector<ValueKey> others = keys;
-          others.erase(others.begin() + static_cast<std::ptrdiff_t>(own));
-          auto rank = std::max<std::size_t>((others.size() * static_cast<std::size_t>(percentile) + 9999) / 10000, 1);
-          ValueKey exact = others[rank - 1];
-          EXPECT_EQ(upper.Others(keys[own]), others.size());
+        for (bool upper : {false, true}) {
+          Threshold threshold(whole, alarmed, percentile, upper);
+          EXPECT_FALSE(threshold.MostInAlarm());
+          auto obvious = [&](std::size_t own, bool leave_out) {
+            std::vector<ValueKey> others;
+            std::size_t beyond = 0;
+            for (std::size_t i = 0; i < given.size(); ++i) {
+              if (i == own) continue;
+              bool left_out = leave_out && given[i].alarmed;
+              beyond += left_out;
+              if (!left_out) others.push_back(given[i].value);
+            }
+            std::sort(others.begin(), others.end());
+            others.insert(upper ? others.end() : others.begin(), beyond, upper ? others.back() : others.front());
+            std::size_t rank = (others.size() * static_cast<std::size_t>(percentile) + 9999) / 10000;
+            return others[std::max<std::size_t>(rank, 1) - 1];
+          };
           auto value = [&](ValueKey key) { return numbers ? NumberOf(key) : static_cast<double>(key); };
-          EXPECT_GE(value(upper.Of(keys[own])), value(exact)) << statistic;
-          EXPECT_LE(value(lower.Of(keys[own])), value(exact)) << statistic;
-          EXPECT_LE(value(upper.Of(keys[own])), value(exact) * (whole.exact() ? 1.0 : 1.01)) << statistic;
-          EXPECT_GE(value(lower.Of(keys[own])), value(exact) / (whole.exact() ? 1.0 : 1.01)) << statistic;
+          auto compare = [&](ValueKey found, ValueKey exact, std::size_t own) {
+            double slack = whole.exact() ? 1.0 : 1.01;
+            EXPECT_GE(value(found), value(exact) / (upper ? 1.0 : slack)) << statistic << " " << distinct << " " << own;
+            EXPECT_LE(value(found), value(exact) * (upper ? slack : 1.0)) << statistic << " " << distinct << " " << own;
+          };
+          for (int i = 0; i < 5; ++i) {
+            std::size_t own = random() % (given.size() + 1);   // the last: who gave nothing
+            std::optional<OwnValue> gave;
+            if (own < given.size()) gave = given[own];
+            EXPECT_EQ(threshold.Others(gave), given.size() - (gave ? 1 : 0));
+            compare(threshold.For(gave, false), obvious(own, false), own);
+            compare(threshold.For(gave, true), obvious(own, true), own);
+          }
         }
       }
+    }
+  }
+}
+
+/// Things that are healthy but no two alike: the share in alarm stays what the percentile says, for as long as it lasts.
+TEST(Engine, AHealthyFleetDoesNotEndUpInAlarm) {
+  constexpr int kThings = 100, kWindows = 150;
+  const std::pair<const char*, std::pair<double, double>> rules[] = {   // and the expected share in alarm
+      {R"("less-than-equals","durationSeconds":300,"statisticalThreshold":{"statistic":"p99.99"})", {0.0, 0.03}},
+      {R"("less-than-equals","durationSeconds":300,"statisticalThreshold":{"statistic":"p99"})", {0.0, 0.03}},
+      {R"("less-than-equals","durationSeconds":300,"statisticalThreshold":{"statistic":"p90"})", {0.07, 0.14}},
+      {R"("greater-than","durationSeconds":300,"statisticalThreshold":{"statistic":"p50"})", {0.4, 0.6}},
+      {R"("greater-than-equals","durationSeconds":300,"statisticalThreshold":{"statistic":"p10"})", {0.07, 0.14}},
+  };
+  // Alike but noisy; each at a level of its own; levels of very different sizes.
+  using Values = std::function<double(int, double)>;
+  const Values fleets[] = {[](int, double noise) { return 1000 + 100 * noise; },
+                           [](int i, double noise) { return 1000 + 100 * i + 30 * noise; },
+                           [](int i, double noise) { return 1000 * std::exp(0.05 * i + 0.3 * noise); }};
+  for (const auto& [rule, share] : rules) {
+    for (const Values& values : fleets) {
+      RecordingSink sink;
+      Engine engine(TestOptions(), sink);
+      std::string behavior = R"({"name":"b","metric":"aws:num-established-tcp-connections","criteria":{"comparisonOperator":)" +
+                             std::string(rule) + "}}";
+      engine.SetProfile(Profile("P", behavior.c_str()), At(0));
+      engine.OnWatermark(At(0));
+      std::mt19937 random(7);
+      std::normal_distribution<double> noise;
+      double in_alarm = 0;
+      for (int window = 0; window < kWindows; ++window) {
+        for (int i = 0; i < kThings; ++i) {
+          report::MetricReport report;
+          report.connections.total = static_cast<std::int64_t>(values(i, noise(random)));
+          std::string name = "d" + std::to_string(i);
+          engine.OnReport({{EntityOf(name), name}, At(window * 300 + 1 + i), &report, false, false, false});
+        }
+        engine.OnWatermark(At(window * 300 + 300));
+        Engine* one = &engine;
+        Exchange(std::span(&one, 1));
+        if (window >= kWindows / 2) in_alarm += static_cast<double>(engine.stats().alarms);
+      }
+      in_alarm /= (kWindows - kWindows / 2) * kThings;
+      EXPECT_GE(in_alarm, share.first) << rule << " fleet " << &values - fleets;
+      EXPECT_LE(in_alarm, share.second) << rule << " fleet " << &values - fleets;
     }
   }
 }

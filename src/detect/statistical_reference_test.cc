@@ -234,11 +234,21 @@ class FleetReference {
     for (Thing& thing : things_) {
       if (Cloud() && Seen(thing, ms - Length(), ms)) Judge(thing, ms, Sum(thing, ms - Length(), ms));
     }
-    given_.clear();
+    std::vector<Given> given;
     for (Thing& thing : things_) {
-      if (thing.alarm || thing.points.empty()) continue;
-      if (ms - thing.points.back().ms <= Reach(thing)) given_.push_back({&thing, thing.group, thing.points.back().value});
+      if (thing.points.empty() || ms - thing.points.back().ms > Reach(thing)) continue;
+      double value = thing.points.back().value;
+      auto limit = Limit(thing);
+      if (thing.alarm && limit && value >= 0 && !MostInAlarm(thing)) {
+        // Cut off at twice the limit, or half of a lower one; counts in whole numbers.
+        bool count = !Is(kNumber);
+        double half = count ? std::floor(*limit / 2) : *limit / 2;
+        double least_above = count ? *limit + 1 : std::nextafter(*limit, 1e300);
+        value = Upper() ? std::min(value, std::max(2 * *limit, least_above)) : std::max(value, half);
+      }
+      given.push_back({&thing, thing.group, value, thing.alarm});
     }
+    given_ = std::move(given);
     given_ms_ = ms;
   }
 
@@ -255,17 +265,36 @@ class FleetReference {
 
   // --- decisions
 
-  /// The percentile of the others, by sorting them; nothing if there are fewer than ten or one is negative.
+  bool MostInAlarm(const Thing& thing) const {
+    std::size_t all = 0, alarmed = 0;
+    for (const Given& given : given_) {
+      if ((fleet_.groups && given.group != thing.group) || given.value < 0) continue;
+      ++all;
+      alarmed += given.alarm;
+    }
+    return alarmed * 2 > all;
+  }
+
+  /// The percentile of the others, by sorting them; nothing if there are fewer than ten or one is negative. For a thing
+  /// in alarm the others in alarm lie beyond the rest, unless they are the most.
   std::optional<double> Limit(const Thing& thing) const {
     std::vector<double> others;
+    std::size_t beyond = 0;
+    bool leave_out = thing.alarm && !MostInAlarm(thing);
     for (const Given& given : given_) {
       if (fleet_.groups && given.group != thing.group) continue;
       if (given.value < 0) return std::nullopt;
       bool own = given.thing == &thing && thing.moved_ms < given_ms_;
-      if (!own) others.push_back(given.value);
+      if (own) continue;
+      if (leave_out && given.alarm) {
+        ++beyond;
+      } else {
+        others.push_back(given.value);
+      }
     }
-    if (others.size() < 10) return std::nullopt;
+    if (others.size() + beyond < 10) return std::nullopt;
     std::sort(others.begin(), others.end());
+    others.insert(Upper() ? others.end() : others.begin(), beyond, Upper() ? others.back() : others.front());
     double share = std::stod(criteria().statistic->substr(1));
     auto rank = static_cast<std::size_t>(std::ceil(static_cast<double>(others.size()) * share / 100 - 1e-9));
     return others[std::max<std::size_t>(rank, 1) - 1];
@@ -298,6 +327,7 @@ class FleetReference {
     const Thing* thing;
     int group;
     double value;
+    bool alarm;
   };
   const Fleet& fleet_;
   const std::size_t index_;

@@ -71,11 +71,14 @@ bool ModelPart::Load(ByteReader& in) {
 
 void WindowPart::Save(ByteWriter& out) const {
   summary.Save(out);
+  alarmed.Save(out);
   digest.Save(out);
   models.Save(out);
 }
 
-bool WindowPart::Load(ByteReader& in) { return summary.Load(in) && digest.Load(in) && models.Load(in); }
+bool WindowPart::Load(ByteReader& in) {
+  return summary.Load(in) && alarmed.Load(in) && digest.Load(in) && models.Load(in);
+}
 
 void Population::Save(ByteWriter& out) const {
   out.U8(threshold_end_ms != kNever);
@@ -122,6 +125,7 @@ Result<std::vector<WindowSummary>> MergeWindowSummaries(std::span<const WindowSu
     auto [at, added] = merged.try_emplace({part.end_ms, part.population}, window);
     if (added) continue;
     at->second.summary.Merge(window.summary);
+    at->second.alarmed.Merge(window.alarmed);
     at->second.digest.Merge(window.digest);
     at->second.models.Merge(window.models);
   }

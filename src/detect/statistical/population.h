@@ -49,6 +49,7 @@ struct ModelPart {
 
 struct WindowPart {
   Summary summary;
+  Summary alarmed;   // the part of it that things in alarm gave
   DigestPart digest;
   ModelPart models;
 
@@ -82,7 +83,7 @@ struct Population {
   WindowPart& Closed(std::int64_t end_ms) {
     // Each thing asks for it at the end of a window, nearly always for the latest.
     if (!closed.empty() && closed.rbegin()->first == end_ms) return closed.rbegin()->second;
-    return closed.try_emplace(end_ms, WindowPart{Summary(numbers), {}, {}}).first->second;
+    return closed.try_emplace(end_ms, WindowPart{Summary(numbers), Summary(numbers), {}, {}}).first->second;
   }
   /// Whether one of its windows ends there. Each thing asks at a bucket's end; a division is done for the first of them.
   bool EndsAt(std::int64_t boundary_ms) {

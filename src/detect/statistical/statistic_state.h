@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "statistical/summary.h"
+#include "statistical/threshold.h"
 
 namespace fleetward::detect {
 
@@ -12,13 +12,17 @@ struct StatisticState {
   static constexpr std::uint32_t kHasValue = 1;
   static constexpr std::uint32_t kNegative = 2;   // the value is negative: no key
   static constexpr std::uint32_t kGiven = 4;      // `given` is in the summary that holds now
+  static constexpr std::uint32_t kAlarmed = 8;    // and the thing was in alarm
 
   ValueKey value = 0;           // of the last window that closed, or the last count
   ValueKey given = 0;
   std::uint32_t closed_s = 0;   // when
   std::uint32_t flags = 0;
 
-  std::optional<ValueKey> Own() const { return flags & kGiven ? std::optional(given) : std::nullopt; }
+  std::optional<OwnValue> Own() const {
+    if (!(flags & kGiven)) return std::nullopt;
+    return OwnValue{given, (flags & kAlarmed) != 0};
+  }
 };
 static_assert(sizeof(StatisticState) == 24);
 

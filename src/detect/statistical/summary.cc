@@ -49,11 +49,14 @@ void Summary::Add(ValueKey key) {
   Put({1, key, key});
 }
 
-void Summary::Subtract(ValueKey key) {
-  auto at = buckets_.find(IdOf(key));
-  if (at == buckets_.end()) return;
-  --count_;
-  if (--at->second.count == 0) buckets_.erase(at);
+void Summary::Subtract(const Summary& part) {
+  for (const auto& [id, bucket] : part.buckets_) {
+    auto at = buckets_.find(IdOf(bucket.least));
+    if (at == buckets_.end()) continue;
+    std::uint64_t taken = std::min(bucket.count, at->second.count);
+    count_ -= taken;
+    if ((at->second.count -= taken) == 0) buckets_.erase(at);
+  }
 }
 
 void Summary::Merge(const Summary& other) {

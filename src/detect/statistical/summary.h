@@ -37,8 +37,8 @@ class Summary {
   explicit Summary(bool numbers = false) : numbers_(numbers) {}
 
   void Add(ValueKey key);
-  /// A value that is known to be in it. In buckets the least and greatest value stay as they are.
-  void Subtract(ValueKey key);
+  /// `part`: a summary of values that are known to be in this one. Buckets' least and greatest values stay as they are.
+  void Subtract(const Summary& part);
   /// Percentiles of a metric with negative values are not defined (detect.md §1): they are only counted.
   void AddNegative() { ++negatives_; }
   void Merge(const Summary& other);

@@ -37,25 +37,52 @@ std::optional<std::int32_t> ParsePercentile(std::string_view statistic) {
   return std::nullopt;
 }
 
-Threshold::Threshold(const Summary& summary, std::int32_t percentile, bool upper)
-    : count_(summary.count()), negatives_(summary.negatives()) {
+Threshold::Threshold(const Summary& all, const Summary& alarmed, std::int32_t percentile, bool upper)
+    : count_(all.count()), alarmed_(std::min(alarmed.count(), all.count())), negatives_(all.negatives()) {
   if (count_ == 0) return;
-  std::vector<Summary::Bucket> sorted = summary.Sorted();
   auto value = [&](const Summary::Bucket& bucket) { return upper ? bucket.greatest : bucket.least; };
+  std::vector<Summary::Bucket> sorted = all.Sorted();
   all_ = value(At(sorted, RankOf(count_, percentile)));
-  if (count_ < 2) return;
-  std::uint64_t rank = RankOf(count_ - 1, percentile);
-  below_ = value(At(sorted, rank));
-  split_ = At(sorted, rank).greatest;
-  above_ = value(At(sorted, rank + 1));
+  if (count_ >= 2) {
+    std::uint64_t rank = RankOf(count_ - 1, percentile);
+    below_ = value(At(sorted, rank));
+    split_ = At(sorted, rank).greatest;
+    above_ = value(At(sorted, rank + 1));
+  }
+  if (alarmed_ > 0) {
+    Summary calm = all;
+    calm.Subtract(alarmed);
+    sorted = calm.Sorted();
+  }
+  const std::uint64_t calm = count_ - alarmed_;
+  if (calm == 0) return;
+  // `of` others, of whom `beyond` are in alarm and `among` are not.
+  auto rank_of = [&](std::uint64_t of, std::uint64_t beyond, std::uint64_t among) {
+    std::uint64_t rank = RankOf(of, percentile);
+    if (!upper) rank = rank > beyond ? rank - beyond : 1;
+    return std::clamp<std::uint64_t>(rank, 1, among);
+  };
+  calm_ = value(At(sorted, rank_of(count_, alarmed_, calm)));
+  if (alarmed_ > 0) calm_beside_ = value(At(sorted, rank_of(count_ - 1, alarmed_ - 1, calm)));
+  if (calm < 2) return;
+  std::uint64_t rank = rank_of(count_ - 1, alarmed_, calm - 1);
+  calm_below_ = value(At(sorted, rank));
+  calm_split_ = At(sorted, rank).greatest;
+  calm_above_ = value(At(sorted, rank + 1));
 }
 
 void Threshold::Save(ByteWriter& out) const {
-  for (std::uint64_t v : {count_, negatives_, all_, below_, above_, split_}) out.Varint(v);
+  for (std::uint64_t v : {count_, alarmed_, negatives_, all_, below_, above_, split_, calm_, calm_beside_, calm_below_,
+                          calm_above_, calm_split_}) {
+    out.Varint(v);
+  }
 }
 
 bool Threshold::Load(ByteReader& in) {
-  for (std::uint64_t* v : {&count_, &negatives_, &all_, &below_, &above_, &split_}) *v = in.Varint();
+  for (std::uint64_t* v : {&count_, &alarmed_, &negatives_, &all_, &below_, &above_, &split_, &calm_, &calm_beside_,
+                           &calm_below_, &calm_above_, &calm_split_}) {
+    *v = in.Varint();
+  }
   return in.ok();
 }
 
