@@ -120,6 +120,7 @@ class Generator {
     counts_.clear();
     report::AppendCounter(record, counts_);
     report::CountersFrame frame;
+    frame.event_time_ms = TimeOf(n);
     frame.bucket_start_ms = TimeOf(n) - TimeOf(n) % kRoundMs;
     frame.bucket_length_ms = kRoundMs;
     frame.count = 1;

@@ -250,7 +250,8 @@ class Fleet {
     report::CountersFrame frame;
     std::string records;
     frame.bucket_length_ms = 300'000;
-    frame.bucket_start_ms = (kStart + step * kStepMs) / 300'000 * 300'000;
+    frame.event_time_ms = kStart + step * kStepMs;
+    frame.bucket_start_ms = frame.event_time_ms / 300'000 * 300'000;
     for (int thing = 0; thing < kThings; ++thing) {
       if (!open_[static_cast<std::size_t>(thing)]) continue;
       std::string name = NameOf(thing);

@@ -183,7 +183,7 @@ Status FrameConverter::OnCounters(std::string_view body, const Emit& emit) {
     record.entity = thing.entity;
     record.thing = thing.name.value();
     record.bucket_ms = frame.bucket_start_ms;
-    record.time_ms = edge_time_ms_;
+    record.time_ms = frame.event_time_ms;
     record.flags = static_cast<std::uint8_t>(
         ((counter->flags & report::CounterRecord::kConnected) != 0 ? CountsRecord::kConnected : 0) |
         (thing.registered ? CountsRecord::kRegistered : 0) | (step ? CountsRecord::kClockStep : 0));
@@ -287,7 +287,6 @@ Status FrameConverter::OnClock(std::string_view body, const Emit& emit, FrameNew
     log::Warning("clock-step", {{"milliseconds", frame.step_ms}});
     emit(ClockStepRecord{frame.step_ms, frame.event_time_ms});
   }
-  edge_time_ms_ = frame.event_time_ms;
   names_.Renew(frame.event_time_ms);
   news.step_ms = frame.step_ms;
   news.clock_ms = frame.event_time_ms;

@@ -73,7 +73,6 @@ class FrameConverter {
   report::ReportDecoder decoder_;
   report::MetricReport report_;  // reused
   std::string body_;             // reused
-  std::int64_t edge_time_ms_ = 0;  // newest event time of the stream: when counts were taken
   Counter& malformed_;
   Counter& dropped_reports_;
   Counter& dropped_counters_;

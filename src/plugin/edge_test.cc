@@ -184,6 +184,9 @@ class EdgeTest : public testing::Test, public Broker {
         total.counts.disconnects += record->disconnects;
         total.counts.messages_discarded += record->messages_discarded;
         buckets_[name][frame.bucket_start_ms] += record->messages_sent;
+        // When they were counted, not when the clock was sent before (D1).
+        EXPECT_GE(frame.event_time_ms, frame.bucket_start_ms);
+        EXPECT_LT(frame.event_time_ms, frame.bucket_start_ms + frame.bucket_length_ms);
       }
     } else if (raw.type == FrameType::kReport) {
       auto frame = report::DecodeReport(raw.body).value();

@@ -131,6 +131,7 @@ void Edge::CloseRecord(Client& client) {
 void Edge::SendRecords(const RecordBatches& batches, std::uint8_t flags) {
   for (const RecordBatches::Batch& batch : batches.batches()) {
     report::CountersFrame frame;
+    frame.event_time_ms = std::min(clock_.NowMs(), bucket_end_ms_ - 1);
     frame.bucket_start_ms = bucket_start_ms_;
     frame.bucket_length_ms = options_.bucket_seconds * 1000;
     frame.flags = flags;

@@ -154,6 +154,7 @@ void EncodeFrame(std::uint64_t seq, const ReportFrame& frame, std::string& out) 
 
 void EncodeFrame(std::uint64_t seq, const CountersFrame& frame, std::string& out) {
   Frame(FrameType::kCounters, seq, out, [&](ByteWriter& w) {
+    w.U64(static_cast<std::uint64_t>(frame.event_time_ms));
     w.U64(static_cast<std::uint64_t>(frame.bucket_start_ms));
     w.U64(static_cast<std::uint64_t>(frame.bucket_length_ms));
     w.U8(frame.flags);
@@ -330,6 +331,7 @@ Result<ReportFrame> DecodeReport(std::string_view body) {
 Result<CountersFrame> DecodeCounters(std::string_view body) {
   ByteReader r(body);
   CountersFrame frame;
+  frame.event_time_ms = static_cast<std::int64_t>(r.U64());
   frame.bucket_start_ms = static_cast<std::int64_t>(r.U64());
   frame.bucket_length_ms = static_cast<std::int64_t>(r.U64());
   frame.flags = r.U8();

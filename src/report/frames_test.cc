@@ -69,6 +69,7 @@ TEST(FramesTest, CountersIterate) {
   record.dimension = 9;
   AppendCounter(record, records);
   CountersFrame in;
+  in.event_time_ms = 400000;
   in.bucket_start_ms = 300000;
   in.bucket_length_ms = 300000;
   in.flags = CountersFrame::kBucketEnd;
@@ -78,6 +79,7 @@ TEST(FramesTest, CountersIterate) {
   EncodeFrame(3, in, bytes);
   auto out = DecodeCounters(One(bytes).body);
   ASSERT_TRUE(out.ok());
+  EXPECT_EQ(out->event_time_ms, 400000);
   auto first = NextCounter(*out);
   ASSERT_TRUE(first.ok() && first->has_value());
   EXPECT_EQ((*first)->client_id, "a");

@@ -17,7 +17,7 @@
 
 namespace fleetward::report {
 
-inline constexpr std::uint16_t kFrameProtocolVersion = 1;
+inline constexpr std::uint16_t kFrameProtocolVersion = 2;
 inline constexpr std::size_t kFrameHeaderBytes = 16;
 /// Largest frame accepted, header included. The largest report is 128 KB, the largest counter batch 64 KB.
 inline constexpr std::size_t kMaxFrameBytes = 512 * 1024;
@@ -132,6 +132,7 @@ struct CountersFrame {
   static constexpr std::uint8_t kBucketEnd = 1;
   /// The bucket was cut or opened by a step of the wall clock (D1).
   static constexpr std::uint8_t kClockStep = 2;
+  std::int64_t event_time_ms = 0;   // when they were taken; in the bucket
   std::int64_t bucket_start_ms = 0;
   std::int64_t bucket_length_ms = 0;
   std::uint8_t flags = 0;
