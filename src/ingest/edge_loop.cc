@@ -29,7 +29,9 @@ EdgeLoop::EdgeLoop(bus::FrameListener& listener, store::EventLog& log, FrameConv
       clock_(clock),
       callbacks_(std::move(callbacks)),
       syncs_(counters.AddCounter("fleetward_log_syncs_total", "Group commits of the event log.")),
-      sync_failures_(counters.AddCounter("fleetward_log_sync_failures_total", "Group commits that failed.")) {}
+      sync_failures_(counters.AddCounter("fleetward_log_sync_failures_total", "Group commits that failed.")),
+      records_too_large_(counters.AddCounter("fleetward_log_records_too_large_total",
+                                             "Records that the event log does not take, left out.")) {}
 
 EdgeLoop::~EdgeLoop() { Stop(); }
 
@@ -112,6 +114,12 @@ void EdgeLoop::Emit(const Record& record) {
   }
   scratch_.clear();
   EncodeLogRecord(record, scratch_);
+  if (scratch_.size() > log_.max_record_bytes()) {
+    // It would keep all that follows from the log for good.
+    log::Error("record-too-large", {{"type", static_cast<int>(TypeOf(scratch_))}, {"bytes", scratch_.size()}});
+    records_too_large_.Add();
+    return;
+  }
   batch_->Add(scratch_);
 }
 

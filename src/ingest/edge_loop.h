@@ -74,6 +74,7 @@ class EdgeLoop {
   Callbacks callbacks_;
   Counter& syncs_;
   Counter& sync_failures_;
+  Counter& records_too_large_;
 
   std::map<bus::EdgeConnection, Edge> connections_;
   std::map<Id128, std::uint64_t> progress_;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fleetward/detect/config.h"
+#include "fleetward/model/json.h"
 #include "fleetward/policy/topic.h"
 #include "fleetward/registry/names.h"
 #include "profile_access.h"
@@ -91,6 +92,17 @@ Status CheckContent(ConstReader reader, const ProfileContent& content, const Quo
   for (auto& fault : RetainFaults(content, rules)) faults.push_back(std::move(fault));
   for (auto& fault : ExportFaults(content)) faults.push_back(std::move(fault));
   return Faults(faults);
+}
+
+/// The engine gets a profile, with its targets, in one record of the event log (store::FileLogOptions).
+constexpr std::size_t kMaxProfileBytes = 1 << 20;
+constexpr std::size_t kMaxTargets = 10'000;
+
+Status CheckSize(const SecurityProfile& profile) {
+  std::size_t size = model::ToJsonText(EngineForm(profile)).size();
+  if (size <= kMaxProfileBytes) return {};
+  return Error(Code::kInvalidArgument, "A security profile can have at most " + std::to_string(kMaxProfileBytes) +
+                                           " bytes as JSON, not " + std::to_string(size));
 }
 
 Status CheckCombination(bool remove, bool given, std::string_view flag, std::string_view member) {
@@ -185,6 +197,7 @@ Result<SecurityProfile> SecurityProfiles::Create(std::string_view actor, const N
     FW_TRY(CheckContent(tx, request.content, context_.quotas));
     Timestamp now = context_.clock.Now();
     SecurityProfile profile{request.name, request.content, 1, {}, now, now};
+    FW_TRY(CheckSize(profile));
     profile.definition_versions = detect::NextDefinitionVersions({}, {}, EngineForm(profile));
     FW_TRY(tx.Put(kSecurityProfiles, name, Encode(profile)));
     FW_TRY(PutTags(tx, ProfileResource(name), request.tags, context_.quotas));
@@ -227,6 +240,7 @@ Result<SecurityProfile> SecurityProfiles::Update(std::string_view actor, const N
     SecurityProfile now = before;
     now.content = Updated(before.content, update);
     FW_TRY(CheckContent(tx, now.content, context_.quotas));
+    FW_TRY(CheckSize(now));
     ++now.version;
     now.modified = context_.clock.Now();
     now.definition_versions =
@@ -270,6 +284,10 @@ Status SecurityProfiles::Attach(std::string_view actor, const Name& name, std::s
     }
     FW_TRY(PutLink(tx, kProfileTargets, kTargetProfiles, name.value(), key));
     FW_ASSIGN(auto targets, TargetsOf(tx, name.value()));
+    if (targets.size() > kMaxTargets) {
+      return Error(Code::kLimitExceeded, "The security profile " + name.value() + " already has " +
+                                             std::to_string(kMaxTargets) + " targets, the most a profile may have");
+    }
     changes.Add(SecurityProfileChanged{name, profile, profile, std::move(targets)});
     return {};
   });

@@ -118,6 +118,23 @@ TEST_F(SecurityProfilesTest, AnAlertTargetIsAWholeTopicArn) {
   EXPECT_TRUE(code("arn:aws-cn:sns:cn-north-1:123456789012:t").ok());
 }
 
+/// What the engine gets of a profile is one record of the log; one that does not fit would hold up all others.
+TEST_F(SecurityProfilesTest, AProfileIsOfBoundedSize) {
+  ASSERT_TRUE(registry->custom_metrics
+                  .Create("test", {model::CustomMetricName("names"), model::CustomMetricType::kStringList, {}, "t", {}})
+                  .ok());
+  auto strings = [&](std::size_t bytes) {
+    return With({Parse(R"({"name":"b","metric":"names","criteria":{"comparisonOperator":"in-set","value":{"strings":[")" +
+                       std::string(bytes, 'x') + "\"]}}}")});
+  };
+  EXPECT_CODE(Make("p", strings(1 << 20)), Code::kInvalidArgument);
+  EXPECT_TRUE(Make("p", strings(1'000'000)).ok());
+  SecurityProfileUpdate update;
+  update.content = strings((1 << 20) + 1);
+  EXPECT_CODE(profiles().Update("test", Name("p"), update), Code::kInvalidArgument);
+  EXPECT_EQ(profiles().Describe(Name("p"))->version, 1);
+}
+
 TEST_F(SecurityProfilesTest, UpdatePatches) {
   ProfileContent content = With({Bytes("a", 1), Bytes("b", 1)});
   content.description = "before";

@@ -88,7 +88,7 @@ class EventLog {
 struct FileLogOptions {
   std::string folder;                                // made when absent
   std::uint64_t segment_bytes = 16 << 20;            // at most 1/32 of the file system, at least 64 KiB
-  std::uint64_t max_record_bytes = 1 << 20;
+  std::uint64_t max_record_bytes = 4 << 20;          // profiles with 10,000 targets are the largest
   std::uint64_t max_pending_bytes = 32 << 20;
   /// Space left free for those who finish accepted work (flushes, the control plane); 0 = 1/16 of the file system,
   /// at most 64 MiB. No new segment is begun below it.
@@ -108,6 +108,6 @@ struct OpenedLog {
 Result<OpenedLog> OpenFileLog(const FileLogOptions& options);
 
 /// The in-memory twin. `crash()`-like behaviour for tests: what was not synced can be dropped by DropPending.
-std::unique_ptr<EventLog> MakeMemoryLog(std::uint64_t max_record_bytes = 1 << 20);
+std::unique_ptr<EventLog> MakeMemoryLog(std::uint64_t max_record_bytes = 4 << 20);
 
 }  // namespace fleetward::store
