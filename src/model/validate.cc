@@ -140,7 +140,7 @@ class Checker {
   void CheckStatistical(const BehaviorCriteria& criteria, const MetricFacts& facts) {
     if (!facts.statistical) Fault("metric " + *behavior_.metric + " cannot be used with a statisticalThreshold");
     if (!IsStatistic(*criteria.statistic)) {
-      Fault("statistic " + *criteria.statistic +
+      Fault("statistic " + (criteria.statistic->empty() ? "is missing: it" : *criteria.statistic) +
             " should be one of p0, p0.1, p0.01, p1, p10, p50, p90, p99, p99.9, p99.99, p100");
     }
     if (criteria.comparison_operator && !IsNumeric(*criteria.comparison_operator)) FaultOperator(criteria);

@@ -44,7 +44,7 @@ model::BehaviorCriteria ToModel(const iot::BehaviorCriteria& criteria) {
   out.duration_seconds = criteria.duration_seconds;
   out.consecutive_datapoints_to_alarm = criteria.consecutive_datapoints_to_alarm;
   out.consecutive_datapoints_to_clear = criteria.consecutive_datapoints_to_clear;
-  if (criteria.statistical_threshold) out.statistic = criteria.statistical_threshold->statistic;
+  if (criteria.statistical_threshold) out.statistic = criteria.statistical_threshold->statistic.value_or("");
   if (criteria.ml_detection_config) {
     out.ml_confidence = model::ParseConfidenceLevel(ToString(criteria.ml_detection_config->confidence_level));
   }

@@ -159,6 +159,9 @@ TEST_F(DetectApiTest, ValidationNamesTheFault) {
       {"errorMessage":"Behavior b is malformed. cidrs: 10.0.0.0/33 is no IP address or prefix"},
       {"errorMessage":"Behavior b is malformed. comparisonOperator in-port-set cannot be used with metric aws:source-ip-address"},
       {"errorMessage":"Behavior b is malformed. the name is used by another behavior of the profile"}]})"));
+  answer = Call("POST", "/security-profile-behaviors/validate", R"({"behaviors":[{"name":"b","metric":"aws:num-disconnects",
+      "criteria":{"comparisonOperator":"less-than","durationSeconds":300,"value":{"count":1},"statisticalThreshold":{}}}]})");
+  EXPECT_EQ(answer.body["valid"], false) << answer.body;
   answer = Call("POST", "/security-profiles/P", R"({"behaviors":)" + std::string(kMany) + "}");
   EXPECT_EQ(answer.error, "InvalidRequestException");
   answer = Call("POST", "/security-profile-behaviors/validate", R"({"behaviors":[{"name":"b"}]})");
