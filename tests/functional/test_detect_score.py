@@ -94,6 +94,17 @@ def test_values_at_the_edge_of_numbers():
     assert all(0 <= s <= 1 for s in scores)
 
 
+@pytest.mark.parametrize("line", ["yesterday,1", "", ",1", "timestamp,"])
+def test_a_bad_first_row_is_no_header(line):
+    done = score(f"{line}\n2024-01-01 00:20:00,1\n", code=2)
+    assert "line 1" in done.stderr and done.stdout == ""
+
+
+def test_a_byte_order_mark_is_passed_over():
+    assert score("\ufefftimestamp,value\n2024-01-01 00:00:00,1\n") == score("timestamp,value\n2024-01-01 00:00:00,1\n")
+    assert score("\ufeff2024-01-01 00:00:00,1\n") == score("2024-01-01 00:00:00,1\n")
+
+
 def test_a_value_too_large_for_a_number_is_infinite():
     def after(odd):
         values = plain(2)

@@ -60,6 +60,13 @@ std::optional<double> ParseValue(std::string_view text) {
   return fault == std::errc() ? std::optional(value) : std::nullopt;
 }
 
+/// Names where a row has a time and a number.
+bool IsHeader(std::string_view line) {
+  std::size_t comma = line.rfind(',');
+  return comma != std::string_view::npos && !IsDigit(line[0]) && comma + 1 < line.size() &&
+         !ParseValue(line.substr(comma + 1));
+}
+
 std::string_view KindOf(std::string_view device) { return device.substr(0, device.rfind('-')); }
 
 struct Cohort {
@@ -83,7 +90,8 @@ class ScoreFilter::Impl {
     ++number_;
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
     if (line.size() > kMaxLine) return Fault("longer than " + std::to_string(kMaxLine) + " bytes");
-    if (number_ == 1 && (line.empty() || !IsDigit(line[0]))) {
+    if (number_ == 1 && line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
+    if (number_ == 1 && IsHeader(line)) {
       out += options_.fleet ? "timestamp,device,metric,score\n" : "timestamp,score\n";
       return {};
     }
