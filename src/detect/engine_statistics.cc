@@ -20,9 +20,10 @@ std::int64_t FloorTo(std::int64_t ms, std::int64_t length_ms) {
 /// devices count by time and some by report. A fleet whose values differ by the jitter alone must not alarm, so a value
 /// is on the wrong side only if both readings are.
 std::int64_t OtherReading(const CompiledBehavior& code, const Observation& seen, const NumericValue& value) {
-  auto sum = static_cast<double>(value.last());
-  if (seen.covered_ms <= 0 || seen.scaled) return static_cast<std::int64_t>(sum);
-  double scaled = sum * static_cast<double>(code.needed_ms) / static_cast<double>(seen.covered_ms);
+  auto sum = static_cast<std::int64_t>(value.last());
+  if (seen.covered_ms <= 0 || seen.scaled) return sum;
+  double scaled = static_cast<double>(sum) * static_cast<double>(code.needed_ms) / static_cast<double>(seen.covered_ms);
+  if (scaled >= 0x1p63) return INT64_MAX;
   return static_cast<std::int64_t>(code.upper ? std::floor(scaled) : std::ceil(scaled));
 }
 
