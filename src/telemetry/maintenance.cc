@@ -185,15 +185,33 @@ class DayMerge {
   store::Batch batch_;
 };
 
+/// The day of a family's first row, whose key begins with a day or hour; nothing when it is empty.
+Result<std::optional<std::uint32_t>> OldestDay(const store::BlockStore& store, store::FamilyId family,
+                                               std::uint32_t units_per_day = 1) {
+  std::optional<std::uint32_t> day;
+  FW_TRY(store.Scan(family, {}, {}, [&](std::string_view key, auto) {
+    day = static_cast<std::uint32_t>(GetBigEndian(key.substr(0, 4))) / units_per_day;
+    return false;
+  }));
+  return day;
+}
+
+/// The oldest day of metric values in full resolution.
+Result<std::optional<std::uint32_t>> OldestFineDay(const store::BlockStore& store) {
+  FW_ASSIGN(auto merged, OldestDay(store, kFamilyDays));
+  FW_ASSIGN(auto hours, OldestDay(store, kFamilyHours, kHoursPerDay));
+  return merged && hours ? std::min(merged, hours) : merged ? merged : hours;
+}
+
 }  // namespace
 
 Maintenance::Maintenance(store::BlockStore& store, std::function<LogPosition(SlabId)> saved, Retention retention)
     : store_(store), saved_(std::move(saved)), retention_(retention) {}
 
-Result<Maintenance::Progress> Maintenance::Merge(Timestamp watermark, std::uint64_t max_things) {
+Result<Maintenance::Progress> Maintenance::Merge(Timestamp now, std::uint64_t max_things) {
   Progress progress;
-  if (HourOf(watermark) == 0) return progress;
-  const std::uint32_t end_day = (HourOf(watermark) - 1) / kHoursPerDay;  // days before this one ended an hour ago
+  if (HourOf(now) == 0) return progress;
+  const std::uint32_t end_day = (HourOf(now) - 1) / kHoursPerDay;  // days before this one ended an hour ago
   if (resume_ && resume_->day >= end_day) resume_.reset();      // the clock went back
   const bool resumed = resume_.has_value();
   if (!resumed) pass_merged_ = false;
@@ -240,11 +258,14 @@ Status Maintenance::CompactMerged() {
   return {};
 }
 
-Result<Maintenance::Progress> Maintenance::Downsample(Timestamp watermark, std::uint64_t max_things) {
+Result<Maintenance::Progress> Maintenance::Downsample(Timestamp now, std::uint64_t max_things) {
   Progress progress;
-  std::uint32_t today = DayOf(watermark);
+  std::uint32_t today = DayOf(now);
   if (!retention_.Downsamples() || today <= static_cast<std::uint32_t>(retention_.metric_days)) return progress;
-  const std::string until = TimeKey(today - static_cast<std::uint32_t>(retention_.metric_days));
+  FW_ASSIGN(std::optional<std::uint32_t> oldest, OldestFineDay(store_));
+  if (!oldest) return progress;
+  // No further ahead of Expire, which is what keeps pace, than a day.
+  const std::string until = TimeKey(std::min(today - static_cast<std::uint32_t>(retention_.metric_days), *oldest + 1));
   FW_ASSIGN(std::optional<std::string> from, store_.Get(kFamilyMeta, kDownsampledKey));
   if (from && *from >= until) return progress;
   const Millis length = std::chrono::minutes(retention_.downsampled_minutes);
@@ -285,35 +306,53 @@ Result<Maintenance::Progress> Maintenance::Downsample(Timestamp watermark, std::
   return progress;
 }
 
-Status Maintenance::Expire(Timestamp watermark) {
+Status Maintenance::Expire(Timestamp now) {
   auto before = [&](int days) {
-    std::uint32_t today = DayOf(watermark);
+    std::uint32_t today = DayOf(now);
     return today > static_cast<std::uint32_t>(days) ? today - static_cast<std::uint32_t>(days) : 0;
   };
-  auto drop = [&](store::FamilyId family, const std::string& until) -> Status {
+  auto drop_oldest = [&](store::FamilyId family, std::uint32_t until) -> Status {
+    FW_ASSIGN(auto oldest, OldestDay(store_, family));
+    if (!oldest || *oldest >= until) return {};
+    return store_.DropRange(family, {}, TimeKey(*oldest + 1));
+  };
+  FW_TRY(drop_oldest(kFamilyConnections, before(retention_.connection_days)));
+  FW_TRY(drop_oldest(kFamilyLong, before(std::max(retention_.metric_days, retention_.downsampled_days))));
+  const std::uint32_t metric_day = before(retention_.metric_days);
+  FW_ASSIGN(std::optional<std::uint32_t> oldest, OldestFineDay(store_));
+  if (!oldest || *oldest >= metric_day) return {};
+  const std::uint32_t until = *oldest + 1;
+  if (until < metric_day) {
+    log::Warning("telemetry.days_past_retention", {{"days", metric_day - *oldest}, {"dropped", 1}});
+  }
+  std::uint32_t fine_day = until;
+  if (retention_.Downsamples()) {
+    FW_ASSIGN(std::optional<std::string> done, store_.Get(kFamilyMeta, kDownsampledKey));
+    fine_day = done && done->size() >= 4
+                   ? std::min(until, static_cast<std::uint32_t>(GetBigEndian(done->substr(0, 4))))
+                   : 0;
+  }
+  auto drop = [&](store::FamilyId family, const std::string& end) -> Status {
     bool any = false;
-    FW_TRY(store_.Scan(family, {}, until, [&](auto, auto) {
+    FW_TRY(store_.Scan(family, {}, end, [&](auto, auto) {
       any = true;
       return false;
     }));
-    return any ? store_.DropRange(family, {}, until) : Status();
+    return any ? store_.DropRange(family, {}, end) : Status();
   };
-  std::uint32_t metric_day = before(retention_.metric_days);
-  std::uint32_t fine_day = metric_day;
-  if (retention_.Downsamples()) {
-    FW_ASSIGN(std::optional<std::string> done, store_.Get(kFamilyMeta, kDownsampledKey));
-    fine_day = done && done->size() >= 4 ? std::min<std::uint32_t>(metric_day, static_cast<std::uint32_t>(GetBigEndian(done->substr(0, 4)))) : 0;
-  }
   FW_TRY(drop(kFamilyDays, TimeKey(fine_day)));
-  FW_TRY(drop(kFamilyLong, TimeKey(before(std::max(retention_.metric_days, retention_.downsampled_days)))));
-  FW_TRY(drop(kFamilyHours, TimeKey(metric_day * kHoursPerDay)));
-  return drop(kFamilyConnections, TimeKey(before(retention_.connection_days)));
+  return drop(kFamilyHours, TimeKey(until * kHoursPerDay));
 }
 
-Result<Maintenance::Progress> Maintenance::ExpireEvents(Timestamp watermark, std::uint64_t max_events) {
-  Timestamp before = watermark - std::chrono::hours(24) * retention_.event_days;
-  FW_TRY(telemetry::ExpireEvents(store_, before, max_events, events_from_));
+Result<Maintenance::Progress> Maintenance::ExpireEvents(Timestamp now, std::uint64_t max_events) {
+  constexpr auto kDay = std::chrono::hours(24);
   Progress progress;
+  if (events_from_.empty()) {  // a new pass
+    FW_ASSIGN(std::optional<Timestamp> oldest, OldestEvent(store_));
+    if (!oldest) return progress;
+    events_until_ = std::min<Timestamp>(now - kDay * retention_.event_days, *oldest + kDay);
+  }
+  FW_TRY(telemetry::ExpireEvents(store_, events_until_, max_events, events_from_));
   progress.more = !events_from_.empty();
   return progress;
 }

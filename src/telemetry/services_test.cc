@@ -241,8 +241,11 @@ TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
   Save(now);
   Maintenance maintenance = MakeMaintenance();
   ASSERT_TRUE(maintenance.Merge(FromMillis(now)).ok());
-  ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
-  ASSERT_TRUE(maintenance.ExpireEvents(FromMillis(now)).ok());
+  for (int hour = 0; hour < 26; ++hour) {
+    EXPECT_EQ(Values(0, now, 250).front(), hour);
+    ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
+    ASSERT_TRUE(maintenance.ExpireEvents(FromMillis(now)).ok());
+  }
   std::vector<std::int64_t> left = Values(0, now, 250);
   EXPECT_EQ(left.size(), 14u * 12u);
   EXPECT_EQ(left.front(), 26);
@@ -254,6 +257,43 @@ TEST_F(ServicesTest, ExpiryRemovesWhatIsPastRetention) {
   EXPECT_EQ(events, 30);
   EXPECT_EQ(of_thing, 30);
   EXPECT_EQ(connections, 31);
+}
+
+// Whether the rows of the present day are merged or not.
+TEST_F(ServicesTest, AClockThatIsWeeksAheadTakesTheOldestDayAlone) {
+  constexpr int kDays = 30;
+  for (int day = 0; day < kDays; ++day) {
+    Record(kMidnight + day * 24 * kHour, day);
+    Record(kMidnight + day * 24 * kHour + 23 * kHour, day);
+    for (int at : {0, 23}) {
+      EventKey key{FromMillis(kMidnight + (day * 24 + at) * kHour), {1, static_cast<std::uint64_t>(day * 24 + at)},
+                   model::ViolationEventType::kInAlarm};
+      PutEvent(state_.batch(), key, TestEntity(1), "event");
+      ConnectionEvent event;
+      event.entity = TestEntity(1);
+      event.time = key.time;
+      PutConnectionEvent(state_.batch(), event, position_);
+    }
+  }
+  const std::int64_t now = kMidnight + kDays * 24 * kHour;
+  Save(now);
+  Maintenance maintenance = MakeMaintenance();
+  const Timestamp wrong = FromMillis(now + 100 * 24 * kHour);
+  auto left = [&] {
+    std::vector<std::size_t> rows{Values(0, now, 250).size(), 0, 0};
+    auto count = [](std::size_t& n) { return [&n](const auto&, auto...) { return ++n > 0; }; };
+    EXPECT_TRUE(ScanEvents(*store_, FromMillis(0), FromMillis(now), {}, {}, count(rows[1])).ok());
+    EXPECT_TRUE(ScanConnections(*store_, {}, FromMillis(0), FromMillis(now), count(rows[2])).ok());
+    return rows;
+  };
+  for (std::size_t calls = 1; calls <= 4; ++calls) {
+    if (calls == 3) {
+      ASSERT_TRUE(maintenance.Merge(wrong).ok());
+    }
+    ASSERT_TRUE(maintenance.Expire(wrong).ok());
+    for (bool more = true; more;) more = maintenance.ExpireEvents(wrong, 1)->more;
+    EXPECT_EQ(left(), std::vector(3, (kDays - calls) * 2));
+  }
 }
 
 // A range may be all of time: 2.9 million days to the year 9999.
@@ -284,7 +324,7 @@ TEST_F(ServicesTest, WhatWasNeverMergedExpiresAsWell) {
   for (int day = 0; day < 20; ++day) Record(kMidnight + day * 24 * kHour, day);
   const std::int64_t now = kMidnight + 20 * 24 * kHour;
   Save(now);
-  ASSERT_TRUE(MakeMaintenance().Expire(FromMillis(now)).ok());
+  for (int day = 0; day < 6; ++day) ASSERT_TRUE(MakeMaintenance().Expire(FromMillis(now)).ok());
   std::vector<std::int64_t> left = Values(0, now, 250);
   ASSERT_EQ(left.size(), 14u);
   EXPECT_EQ(left.front(), 6);
@@ -304,11 +344,13 @@ TEST_F(ServicesTest, DaysPastFullResolutionAreKeptCoarse) {
   retention.downsampled_minutes = 120;
   maintenance.set_retention(retention);
   ASSERT_TRUE(maintenance.Merge(FromMillis(now)).ok());
-  // In small steps; expiry between them takes nothing that is still to be made coarse.
-  for (bool more = true; more;) {
-    auto progress = maintenance.Downsample(FromMillis(now), 3);
+  // Day by day; expiry between them takes nothing that is still to be made coarse.
+  for (std::uint64_t blocks = 1; blocks > 0;) {
+    auto progress = maintenance.Downsample(FromMillis(now));
     ASSERT_TRUE(progress.ok());
-    more = progress->more;
+    blocks = progress->day_blocks;
+    EXPECT_LE(blocks, 1u);
+    EXPECT_EQ(maintenance.Downsample(FromMillis(now))->day_blocks, 0u);
     EXPECT_GE(Values(now - 30 * 24 * kHour, now, 250).size(), 20u * 6 + 10u * 24);
     ASSERT_TRUE(maintenance.Expire(FromMillis(now)).ok());
   }

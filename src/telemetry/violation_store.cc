@@ -76,6 +76,15 @@ Status ScanEvents(const store::BlockStore& store, Timestamp start, Timestamp end
   return cursor->status();
 }
 
+Result<std::optional<Timestamp>> OldestEvent(const store::BlockStore& store) {
+  std::optional<Timestamp> oldest;
+  FW_TRY(store.Scan(kFamilyEvents, TimePrefix(), std::string(1, kByTime + 1), [&](std::string_view key, auto) {
+    if (key.size() == 1 + kOrderBytes) oldest = GetOrder(key.substr(1)).time;
+    return !oldest;
+  }));
+  return oldest;
+}
+
 Status ExpireEvents(store::BlockStore& store, Timestamp before, std::size_t most, std::string& from) {
   std::string until = TimePrefix();
   PutTime(until, before);

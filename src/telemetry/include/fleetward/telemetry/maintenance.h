@@ -26,7 +26,9 @@ struct Retention {
   bool Downsamples() const { return downsampled_days > metric_days; }
 };
 
-/// One background thread. `saved` gives the saved position of a slab (Checkpointer::SavedPosition): a block that replay
+/// One background thread. `now` is wall time, which may be wrong: a machine may boot with its clock weeks ahead. So what
+/// destroys takes the oldest day alone in one call, and how often it is called bounds what a wrong clock costs. A clock
+/// that is behind destroys nothing. Errors of all calls: kIo, kCorrupt. `saved` gives the saved position of a slab (Checkpointer::SavedPosition): a block that replay
 /// could make again is left alone.
 class Maintenance {
  public:
@@ -36,22 +38,24 @@ class Maintenance {
     std::uint64_t day_blocks = 0, hour_blocks = 0, samples = 0;
     bool more = false;         // call again soon
   };
-  /// Merges hour blocks of days that ended before `watermark` by an hour or more, `max_things` thing-days at most. The
+  /// Merges hour blocks of days that ended before `now` by an hour or more, `max_things` thing-days at most. The
   /// next call goes on behind them; what cannot be merged yet or comes late meanwhile waits for the next pass. `more`
-  /// ends when a pass in one call is through, or one in several calls merged nothing.
-  Result<Progress> Merge(Timestamp watermark, std::uint64_t max_things = 2000);
+  /// ends when a pass in one call is through, or one in several calls merged nothing. Loses nothing with a wrong clock:
+  /// a day merged too early takes in what follows.
+  Result<Progress> Merge(Timestamp now, std::uint64_t max_things = 2000);
 
-  /// Makes days that leave full resolution coarse, `max_things` thing-days at most; nothing unless retention asks for it.
-  Result<Progress> Downsample(Timestamp watermark, std::uint64_t max_things = 2000);
+  /// Makes the oldest day coarse once it leaves full resolution, `max_things` thing-days at most; the next one when
+  /// Expire has dropped that. Nothing unless retention asks for it.
+  Result<Progress> Downsample(Timestamp now, std::uint64_t max_things = 2000);
 
-  /// Drops what is past its retention (days that are still to be made coarse stay); whole files, without reading them.
-  /// Once an hour is enough. Flush the store between Downsample and this: files go for good, and what replaces them
+  /// Drops the oldest day of metric values, of coarse ones and of connections, each if it is past its retention (days
+  /// that are still to be made coarse stay); whole files, without reading them. Once an hour is enough. Flush the store between Downsample and this: files go for good, and what replaces them
   /// must not be lost.
-  Status Expire(Timestamp watermark);
+  Status Expire(Timestamp now);
 
-  /// Removes events that are past their retention, `max_events` at most: they lie by thing as well and are removed row
-  /// by row.
-  Result<Progress> ExpireEvents(Timestamp watermark, std::uint64_t max_events = 2000);
+  /// Removes the oldest day's events as far as they are past their retention, `max_events` at most: they lie by thing as
+  /// well and are removed row by row. `more` ends with that day.
+  Result<Progress> ExpireEvents(Timestamp now, std::uint64_t max_events = 2000);
 
   void set_retention(Retention retention) { retention_ = retention; }
 
@@ -70,6 +74,7 @@ class Maintenance {
   bool pass_merged_ = false;              // this pass merged something
   std::set<std::uint32_t> merged_days_;   // whose hours are mostly deleted rows now
   std::string events_from_;               // where the last piece of expired events ended
+  Timestamp events_until_{};              // where the pass that events_from_ belongs to ends
 };
 
 }  // namespace fleetward::telemetry

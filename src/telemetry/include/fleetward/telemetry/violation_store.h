@@ -22,8 +22,12 @@ struct EventKey {
   auto operator<=>(const EventKey&) const = default;
 };
 
+// Errors of all reads and of ExpireEvents: kIo; kCorrupt where a row's key or length makes no sense.
+
 /// Adds an event; the same key again overwrites it. Kept Retention::event_days.
 void PutEvent(store::Batch& batch, const EventKey& key, const model::EntityId& entity, std::string_view value);
+/// Time of the oldest event; nothing when there is none.
+Result<std::optional<Timestamp>> OldestEvent(const store::BlockStore& store);
 /// Removes events with an earlier time, `most` of them. `from` is where the last call ended, empty at first and when no
 /// more are left: a walk from the front would step over all that was removed. Background work.
 Status ExpireEvents(store::BlockStore& store, Timestamp before, std::size_t most, std::string& from);
@@ -36,7 +40,9 @@ void DeleteActive(store::Batch& batch, const model::ViolationId& id);
 Status ScanEvents(const store::BlockStore& store, Timestamp start, Timestamp end,
                   const std::optional<EventKey>& before, const std::optional<model::EntityId>& entity,
                   const std::function<bool(const EventKey&, std::string_view value)>& fn);
+/// The row of an active violation; nothing when there is none.
 Result<std::optional<std::string>> GetActive(const store::BlockStore& store, const model::ViolationId& id);
+/// Calls fn(id, value) for all active violations by id, until it returns false. Keys of another length are left out.
 Status ScanActive(const store::BlockStore& store,
                   const std::function<bool(const model::ViolationId&, std::string_view value)>& fn);
 
