@@ -203,7 +203,8 @@ constexpr OptionSpec kOptions[] = {
      .help = "Behaviors of a security profile; the API takes no more than 100.",
      .example = R"(100)", .min = 0, .max = 100},
     {.name = "quota.values_per_profile", .member = Bind<&O::quota_values_per_profile>,
-     .help = "Elements (ports, networks, …) in all values of a security profile's behaviors.",
+     .help = "Elements (ports, networks, …) in all values of a security profile's behaviors; also its additional "
+             "metrics to retain.",
      .example = R"(1000)", .min = 0, .max = 100000},
     {.name = "quota.profiles_per_target", .member = Bind<&O::quota_profiles_per_target>,
      .help = "Security profiles attached to one target.",

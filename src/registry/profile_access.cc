@@ -1,6 +1,7 @@
 #include "profile_access.h"
 
 #include <algorithm>
+#include <set>
 
 #include "lookup.h"
 
@@ -149,10 +150,12 @@ std::vector<model::MetricToRetain> RetainedMetrics(const ProfileContent& content
   std::vector<model::MetricToRetain> metrics;
   if (content.metrics_to_retain_v2) metrics = *content.metrics_to_retain_v2;
   if (!content.metrics_to_retain) return metrics;
+  std::set<std::string> present;  // not views: `metrics` grows
+  for (const model::MetricToRetain& each : metrics) {
+    if (!each.dimension) present.insert(each.metric);
+  }
   for (const std::string& name : *content.metrics_to_retain) {
-    bool present = std::any_of(metrics.begin(), metrics.end(),
-                               [&](const auto& each) { return each.metric == name && !each.dimension; });
-    if (!present) metrics.push_back({name, std::nullopt, std::nullopt});
+    if (present.insert(name).second) metrics.push_back({name, std::nullopt, std::nullopt});
   }
   return metrics;
 }

@@ -52,6 +52,14 @@ std::vector<std::string> AlertTargetFaults(const ProfileContent& content) {
 }
 
 std::vector<std::string> RetainFaults(const ProfileContent& content, const model::BehaviorRules& rules) {
+  // The service names no quota. That of the values leaves room for every metric with every dimension, and bounds the
+  // reads and the message.
+  std::size_t given = (content.metrics_to_retain ? content.metrics_to_retain->size() : 0) +
+                      (content.metrics_to_retain_v2 ? content.metrics_to_retain_v2->size() : 0);
+  if (given > rules.max_value_elements) {
+    return {"A security profile can have at most " + std::to_string(rules.max_value_elements) +
+            " additional metrics to retain, not " + std::to_string(given)};
+  }
   std::vector<std::string> faults;
   for (const model::MetricToRetain& metric : RetainedMetrics(content)) {
     const model::MetricInfo* builtin = model::FindBuiltinMetric(metric.metric);

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <set>
 
 #include "fleetward/model/json.h"
@@ -102,6 +103,25 @@ TEST_F(SecurityProfilesTest, EveryFaultIsNamed) {
   auto faults = profiles().Validate(*content.behaviors);
   ASSERT_TRUE(faults.ok());
   EXPECT_EQ(faults->size(), 2u);
+}
+
+// A request of 1 MiB holds some 150,000 short names.
+TEST_F(SecurityProfilesTest, MetricsToRetainAreBounded) {
+  ProfileContent content;
+  content.metrics_to_retain.emplace();
+  for (int i = 0; i < 150'000; ++i) content.metrics_to_retain->push_back(std::to_string(i));
+  auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(RetainedMetrics(content).size(), 150'000u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+  auto made = Make("p", content);
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().code(), Code::kInvalidArgument);
+  EXPECT_EQ(made.error().message(), "A security profile can have at most 1000 additional metrics to retain, not 150000");
+  content.metrics_to_retain->resize(1000, "aws:num-disconnects");
+  for (std::string& name : *content.metrics_to_retain) name = "aws:num-disconnects";
+  EXPECT_OK(Make("p", content));
+  content.metrics_to_retain_v2 = {{{"aws:num-disconnects", {}, {}}}};
+  EXPECT_CODE(Make("q", content), Code::kInvalidArgument);
 }
 
 TEST_F(SecurityProfilesTest, AnAlertTargetIsAWholeTopicArn) {
