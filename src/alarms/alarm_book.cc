@@ -112,7 +112,7 @@ void AlarmBook::OnDigest(const detect::WindowDigest& digest) {
 }
 
 void AlarmBook::OnStorm(const detect::StormUpdate& update) {
-  if (update.count <= 1) storms_.Add();
+  if (update.count <= 1 && !update.ended) storms_.Add();
   log::Warning("alarm-storm", {{"profile", update.profile.value()},
                                {"behavior", update.behavior.value()},
                                {"alarms", update.count},

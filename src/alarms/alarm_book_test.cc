@@ -111,5 +111,21 @@ TEST_F(AlarmBookTest, LoadTakesItsOwnThingsOnly) {
   EXPECT_EQ(none.active_count(), 0U);
 }
 
+TEST_F(AlarmBookTest, AStormCountsOnceHoweverManyItHeld) {
+  detect::StormUpdate update;
+  auto storms = [&] { return counters_.Render().find("fleetward_alarm_storms_total 2\n") != std::string::npos; };
+  for (std::uint64_t count : {1U, 5U}) {
+    EXPECT_FALSE(storms());
+    update.ended = false;
+    update.count = 1;
+    book_.OnStorm(update);
+    update.count = count;
+    if (count > 1) book_.OnStorm(update);
+    update.ended = true;
+    book_.OnStorm(update);
+  }
+  EXPECT_TRUE(storms());
+}
+
 }  // namespace
 }  // namespace fleetward::alarms
