@@ -157,12 +157,19 @@ Result<std::optional<model::EntityId>> AlarmQuery::EntityOf(const model::Violati
   FW_ASSIGN(auto active, FindActive(id));
   if (active) return std::optional(active->entity);
   std::optional<model::EntityId> found;
+  Status fault;
   FW_TRY(telemetry::ScanEvents(store_, now - kept_, now + std::chrono::hours(24), std::nullopt, std::nullopt,
                                [&](const telemetry::EventKey& key, std::string_view value) {
                                  if (key.violation != id) return true;
-                                 if (auto event = DecodeEvent(value); event.ok()) found = event->entity;
-                                 return !found;
+                                 auto event = DecodeEvent(value);
+                                 if (event.ok()) {
+                                   found = event->entity;
+                                 } else {
+                                   fault = event.error();
+                                 }
+                                 return false;
                                }));
+  FW_TRY(fault);
   return found;
 }
 

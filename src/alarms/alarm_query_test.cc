@@ -88,6 +88,17 @@ TEST_F(AlarmQueryTest, Filters) {
   EXPECT_FALSE(query_.EntityOf(Id128{99, 4}, clock_.Now()).value());
 }
 
+TEST_F(AlarmQueryTest, ADamagedEventIsNoUnknownViolation) {
+  store::Batch batch;
+  telemetry::DeleteActive(batch, {4, 4});
+  telemetry::EventKey key{FromMillis(1'700'000'000'002), {4, 4}, model::ViolationEventType::kInAlarm};
+  telemetry::PutEvent(batch, key, {1, 0}, "junk");
+  ASSERT_TRUE(blocks_->Write(batch).ok());
+  auto entity = query_.EntityOf(Id128{4, 4}, clock_.Now());
+  ASSERT_FALSE(entity.ok());
+  EXPECT_EQ(entity.error().code(), Code::kCorrupt);
+}
+
 TEST_F(AlarmQueryTest, AViolationIsKnownWhileItsEventsAreKept) {
   store::Batch batch;
   telemetry::DeleteActive(batch, {4, 4});
