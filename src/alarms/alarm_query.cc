@@ -12,6 +12,8 @@
 namespace fleetward::alarms {
 namespace {
 
+constexpr std::size_t kWider = 4;  // of a scan to the one before, when a page needs another
+
 // The behavior's part of a filter; verification is asked for later, because it costs a read.
 template <class V>
 bool Matches(const ViolationFilter& filter, const V& v) {
@@ -53,16 +55,9 @@ Result<telemetry::EventKey> ParsePageKey(std::string_view text) {
 
 }  // namespace
 
-Result<ActivePage> AlarmQuery::Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const {
-  // Newest first; start time and id make the order total and stable between pages. There may be as many alarms as
-  // things, so a page decodes only what it shows.
-  using Place = std::pair<Timestamp, model::ViolationId>;
-  std::optional<Place> last;
-  if (!from.empty()) {
-    FW_ASSIGN(telemetry::EventKey key, ParsePageKey(from));
-    last = Place(key.time, key.violation);
-  }
-  std::vector<Place> places;
+Result<std::vector<AlarmQuery::Place>> AlarmQuery::Newest(const ViolationFilter& filter,
+                                                          const std::optional<Place>& behind, std::size_t most) const {
+  std::vector<Place> places;  // a heap with the oldest on top
   Status fault;
   FW_TRY(telemetry::ScanActive(store_, [&](const model::ViolationId& id, std::string_view value) {
     auto start = DecodeActiveStart(value);
@@ -70,27 +65,52 @@ Result<ActivePage> AlarmQuery::Active(const ViolationFilter& filter, std::string
       fault = start.error();
       return false;
     }
-    Place place(*start, id);
-    if ((!last || place < *last) && MayMatch(filter, value)) places.push_back(place);
+    const Place place(*start, id);
+    if (behind && place >= *behind) return true;
+    const bool full = places.size() == most;
+    if ((full && place < places.front()) || !MayMatch(filter, value)) return true;
+    if (full) {
+      std::pop_heap(places.begin(), places.end(), std::greater<>());
+      places.back() = place;
+    } else {
+      places.push_back(place);
+    }
+    std::push_heap(places.begin(), places.end(), std::greater<>());
     return true;
   }));
   FW_TRY(fault);
   std::sort(places.begin(), places.end(), std::greater<>());
-  ActivePage page;
-  for (const Place& place : places) {
-    FW_ASSIGN(auto violation, FindActive(place.second));
-    if (!violation || !Matches(filter, *violation)) continue;
-    Verification verification = verifications_.Get(place.second);
-    if (filter.verification && *filter.verification != verification.state) continue;
-    if (page.items.size() == limit) {
-      page.next = PageKey(page.items.back().start_time, page.items.back().violation_id, 0);
-      break;
-    }
-    violation->verification = verification.state;
-    violation->verification_description = verification.description;
-    page.items.push_back(std::move(*violation));
+  return places;
+}
+
+Result<ActivePage> AlarmQuery::Active(const ViolationFilter& filter, std::string_view from, std::size_t limit) const {
+  // Newest first; start time and id make the order total and stable between pages. There may be as many alarms as
+  // things, so a page decodes only what it shows, and a scan keeps only as many places as the page needs: more each
+  // time when what it finds does not pass the filter.
+  std::optional<Place> behind;
+  if (!from.empty()) {
+    FW_ASSIGN(telemetry::EventKey key, ParsePageKey(from));
+    behind = Place(key.time, key.violation);
   }
-  return page;
+  ActivePage page;
+  for (std::size_t most = limit + 1;; most *= kWider) {
+    FW_ASSIGN(std::vector<Place> places, Newest(filter, behind, most));
+    for (const Place& place : places) {
+      FW_ASSIGN(auto violation, FindActive(place.second));
+      if (!violation || !Matches(filter, *violation)) continue;
+      Verification verification = verifications_.Get(place.second);
+      if (filter.verification && *filter.verification != verification.state) continue;
+      if (page.items.size() == limit) {
+        page.next = PageKey(page.items.back().start_time, page.items.back().violation_id, 0);
+        return page;
+      }
+      violation->verification = verification.state;
+      violation->verification_description = verification.description;
+      page.items.push_back(std::move(*violation));
+    }
+    if (places.size() < most) return page;
+    behind = places.back();
+  }
 }
 
 Result<EventPage> AlarmQuery::Events(const ViolationFilter& filter, Timestamp start, Timestamp end,

@@ -88,6 +88,38 @@ TEST_F(AlarmQueryTest, Filters) {
   EXPECT_FALSE(query_.EntityOf(Id128{99, 4}, clock_.Now()).value());
 }
 
+// More of them are behind the places that one scan keeps.
+TEST_F(AlarmQueryTest, PagesOfManyOfWhichFewMatchAreWhole) {
+  store::Batch batch;
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    model::ActiveViolation a;
+    a.violation_id = Id128{1000 + i * 7919 % 3000, i};  // by id in another order than by time
+    a.thing_name = model::ThingName("many");
+    a.start_time = FromMillis(1'700'000'100'000 + static_cast<std::int64_t>(i / 3));
+    a.behavior.suppress_alerts = i % 100 == 0;
+    if (i % 100 == 0) expected.insert(expected.begin(), i);
+    telemetry::PutActive(batch, a.violation_id, EncodeActive(a));
+  }
+  ASSERT_TRUE(blocks_->Write(batch).ok());
+  auto walk = [&](const ViolationFilter& filter, std::size_t size) {
+    std::vector<std::uint64_t> found;
+    std::string from;
+    for (bool more = true; more;) {
+      auto page = query_.Active(filter, from, size).value();
+      EXPECT_LE(page.items.size(), size);
+      for (auto& item : page.items) found.push_back(item.violation_id.low);
+      more = page.next.has_value();
+      if (more) from = *page.next;
+    }
+    return found;
+  };
+  ViolationFilter filter = With(&ViolationFilter::thing, model::ThingName("many"));
+  for (std::size_t size : {50U, 1000U, 2999U, 3000U, 4000U}) EXPECT_EQ(walk(filter, size).size(), 3000U);
+  filter.suppressed = true;
+  for (std::size_t size : {1U, 7U, 30U, 31U}) EXPECT_EQ(walk(filter, size), expected) << size;
+}
+
 TEST_F(AlarmQueryTest, ADamagedEventIsNoUnknownViolation) {
   store::Batch batch;
   telemetry::DeleteActive(batch, {4, 4});

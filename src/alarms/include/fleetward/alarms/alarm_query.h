@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fleetward/alarms/verification.h"
@@ -56,6 +57,11 @@ class AlarmQuery {
   Result<std::optional<model::EntityId>> EntityOf(const model::ViolationId& id, Timestamp now) const;
 
  private:
+  using Place = std::pair<Timestamp, model::ViolationId>;
+  /// The newest of the active violations that may match and are older than `behind`, at most `most`, newest first.
+  Result<std::vector<Place>> Newest(const ViolationFilter& filter, const std::optional<Place>& behind,
+                                    std::size_t most) const;
+
   const store::BlockStore& store_;
   const VerificationBook& verifications_;
   const Millis kept_;
