@@ -1,6 +1,10 @@
 // Both block formats: what goes in comes out, and bytes from nowhere do no harm.
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cstring>
+#include <ctime>
+#include <functional>
 #include <random>
 
 #include "day_block.h"
@@ -129,6 +133,38 @@ TEST(Blocks, RowsWithoutValuesAndUnchangedListsTakeNearlyNothing) {
   }
   EXPECT_LT(HourBlockOf(samples).size(), 1200u);
   EXPECT_LT(DayBlockOf(samples).size(), 200u);
+}
+
+// Devices choose the elements of custom lists, so they can choose what std::hash makes of them.
+TEST(Blocks, ElementsThatCollideCostNoMoreTimeThanOthers) {
+  constexpr std::size_t kSamples = 60, kEach = 1000;
+  auto encode = [&](std::uint64_t mask, double& seconds) {
+    std::vector<Sample> samples(kSamples);
+    std::vector<double> list(kEach);
+    std::uint64_t next = 1;
+    for (Sample& sample : samples) {
+      for (double& number : list) {
+        std::string bytes(8, '\0');
+        do {
+          std::memcpy(bytes.data(), &++next, 8);
+        } while ((std::hash<std::string_view>()(bytes) & mask) != 0);
+        number = std::bit_cast<double>(next);
+      }
+      sample.AddNumbers({67, 0}, list);
+    }
+    auto begun = std::clock();
+    std::string block = DayBlockOf(samples);
+    seconds = static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC;
+    std::vector<Sample> back;
+    std::size_t used = 0;
+    EXPECT_TRUE(DayDecoder().Decode(block, {}, Source::kDevice, nullptr, back, used).ok());
+    EXPECT_EQ(used, kSamples);
+    EXPECT_TRUE(back == samples);
+  };
+  double plain = 0, crafted = 0;
+  encode(0, plain);
+  encode(0x3f000, crafted);   // a 64th of the table that they need
+  EXPECT_LT(crafted, 0.2 + plain * 20) << plain;
 }
 
 TEST(Blocks, DamagedBytesAreRefusedOrDecodedButNeverHarm) {

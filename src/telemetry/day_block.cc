@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 
 #include "element.h"
 #include "int_stream.h"
@@ -19,6 +20,9 @@ enum Form : std::uint8_t { kPlainForm = 0, kZstdForm = 1 };
 enum NumberScale : std::uint8_t { kRawNumbers = 0, kWholes = 1, kHundredths = 2, kTenThousandths = 3 };
 constexpr int kScale[] = {0, 1, 100, 10000};
 constexpr std::uint64_t kMaxColumns = 1 << 14;
+// Devices choose the elements, and so where they hash to. One that finds no place in so many steps is written again
+// each time it comes: crafted elements cost space, not time.
+constexpr int kMaxSteps = 64;
 
 Error Nonsense() { return Error(Code::kCorrupt, "a day block makes no sense"); }
 
@@ -131,24 +135,30 @@ struct DayEncoder::Impl {
     stream.push_back(static_cast<char>(found));
   }
 
-  /// Number of `element` in the dictionary; 0 when it was not there: it is then.
+  /// The slot near the hash of `bytes` whose number is the `same`, or an empty one; nothing if others took them all.
+  template <class Same>
+  std::optional<std::size_t> FindSlot(std::string_view bytes, const Same& same) const {
+    std::size_t at = std::hash<std::string_view>()(bytes) & (slots.size() - 1);
+    for (int step = 0; step < kMaxSteps; ++step, at = (at + 1) & (slots.size() - 1)) {
+      if (slots[at] == 0 || same(slots[at])) return at;
+    }
+    return std::nullopt;
+  }
+
+  /// Number of `element` in the dictionary; 0 when it was not found there: it is then added.
   std::uint64_t Code() {
-    auto place = [this](std::string_view bytes) { return std::hash<std::string_view>()(bytes) & (slots.size() - 1); };
     auto stored = [this](std::uint32_t number) {
       return std::string_view(dictionary).substr(ends[number - 1], ends[number] - ends[number - 1]);
     };
-    std::size_t at = place(element);
-    for (; slots[at] != 0; at = (at + 1) & (slots.size() - 1)) {
-      if (stored(slots[at]) == element) return slots[at];
-    }
+    auto slot = FindSlot(element, [&](std::uint32_t number) { return stored(number) == element; });
+    if (slot && slots[*slot] != 0) return slots[*slot];
     dictionary.append(element);
     ends.push_back(static_cast<std::uint32_t>(dictionary.size()));
-    slots[at] = static_cast<std::uint32_t>(ends.size() - 1);
+    if (slot) slots[*slot] = static_cast<std::uint32_t>(ends.size() - 1);
     if (ends.size() * 2 < slots.size()) return 0;
     slots.assign(slots.size() * 4, 0);
     for (std::uint32_t number = 1; number < ends.size(); ++number) {
-      for (at = place(stored(number)); slots[at] != 0;) at = (at + 1) & (slots.size() - 1);
-      slots[at] = number;
+      if (auto free = FindSlot(stored(number), [](std::uint32_t) { return false; })) slots[*free] = number;
     }
     return 0;
   }
