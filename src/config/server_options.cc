@@ -95,8 +95,8 @@ constexpr OptionSpec kOptions[] = {
      .help = "Alarm as soon as a growing counter has broken its upper limit, before its window ends.",
      .example = R"(true)"},
     {.name = "detect.max_new_alarms_per_second", .member = Bind<&O::detect_max_new_alarms_per_second>,
-     .help = "New alarms per behavior and second that become events; the rest is counted in one storm "
-             "incident.",
+     .help = "New alarms per behavior and second that become events; the rest is counted in one storm, "
+             "told by the log.",
      .example = R"(1000)", .min = 1, .max = 1000000},
     {.name = "detect.shards", .member = Bind<&O::detect_shards>,
      .help = "Detection threads; 0 means one per core.",
