@@ -75,7 +75,8 @@ struct ShardOptions {
   std::size_t max_queued_bytes = 64 << 20;
 };
 
-/// Queues alerts durably (notify::TopicService::PublishAll). Errors: kUnavailable.
+/// Queues alerts durably, all or none (notify::TopicService::PublishAll). Errors: the store's, kUnavailable (disk full)
+/// or kCorrupt; after either the shard keeps its alerts and tries again.
 using AlertPublisher = std::function<Status(std::span<const notify::Publication>)>;
 
 class Shard {

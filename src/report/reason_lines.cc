@@ -8,7 +8,7 @@ struct Ending {
   DisconnectReason reason;
 };
 
-/// Whole rests of a line after the client id. The longest that fits decides.
+/// Whole rests of a line after the client id. The first that fits decides.
 constexpr Ending kEndings[] = {
     {" closed its connection.", DisconnectReason::kConnectionLost},
     {" has exceeded timeout, disconnecting.", DisconnectReason::kKeepAliveTimeout},

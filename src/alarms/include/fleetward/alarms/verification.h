@@ -24,10 +24,12 @@ class VerificationBook {
   VerificationBook(store::ControlStore& store, const Clock& clock, Millis kept = std::chrono::days(30))
       : store_(store), clock_(clock), kept_(kept) {}
 
+  /// Durable when it returns; replaces what was said before. Errors: kUnavailable (disk full or failing), kCorrupt.
   Status Put(std::string_view actor, const model::ViolationId& id, const Verification& verification);
   /// UNKNOWN without a description when nothing was said, or the store cannot be read.
   Verification Get(const model::ViolationId& id) const;
   /// Forgets what was said longer ago than violation events are kept, and a day; not of an alarm that is `on`.
+  /// By the wall clock, all at once. Errors as Put's.
   Status Expire(const std::function<bool(const model::ViolationId&)>& on);
 
  private:

@@ -28,8 +28,8 @@ struct Retention {
 
 /// One background thread. `now` is wall time, which may be wrong: a machine may boot with its clock weeks ahead. So what
 /// destroys takes the oldest day alone in one call, and how often it is called bounds what a wrong clock costs. A clock
-/// that is behind destroys nothing. Errors of all calls: kIo, kCorrupt. `saved` gives the saved position of a slab (Checkpointer::SavedPosition): a block that replay
-/// could make again is left alone.
+/// that is behind destroys nothing. `saved` gives the saved position of a slab (Checkpointer::SavedPosition): a block
+/// that replay could make again is left alone. Errors of all calls: kUnavailable (disk full, try again), kIo, kCorrupt.
 class Maintenance {
  public:
   Maintenance(store::BlockStore& store, std::function<LogPosition(SlabId)> saved, Retention retention = {});
@@ -49,12 +49,12 @@ class Maintenance {
   Result<Progress> Downsample(Timestamp now, std::uint64_t max_things = 2000);
 
   /// Drops the oldest day of metric values, of coarse ones and of connections, each if it is past its retention (days
-  /// that are still to be made coarse stay); whole files, without reading them. Once an hour is enough. Flush the store between Downsample and this: files go for good, and what replaces them
-  /// must not be lost.
+  /// that are still to be made coarse stay); whole files, without reading them. Once an hour is enough. Flush the store
+  /// between Downsample and this: files go for good, and what replaces them must not be lost.
   Status Expire(Timestamp now);
 
-  /// Removes the oldest day's events as far as they are past their retention, `max_events` at most: they lie by thing as
-  /// well and are removed row by row. `more` ends with that day.
+  /// Removes the oldest day's events as far as they are past their retention, `max_events` at most: they lie by thing
+  /// as well and are removed row by row. `more` ends with that day.
   Result<Progress> ExpireEvents(Timestamp now, std::uint64_t max_events = 2000);
 
   void set_retention(Retention retention) { retention_ = retention; }

@@ -48,12 +48,12 @@ class Query {
   /// behind the page. Errors: kInvalidArgument (a resume key that is none), kIo.
   Result<SeriesPage> Series(const SeriesQuery& query) const;
 
-  /// The newest value of each series of a thing, at most `horizon` back from `now`.
+  /// The newest value of each series of a thing, at most `horizon` back from `now`. Errors: kIo, kCorrupt (of the store).
   Result<std::vector<std::pair<SeriesKey, Datapoint>>> Latest(const model::EntityId& entity, Timestamp now,
                                                              Millis horizon) const;
 
   /// Calls fn(sample) for every sample of the thing in start..end, in time order within each day, until it
-  /// returns false. For `why` and backtests. The sample is reused between calls.
+  /// returns false. For `why` and backtests. The sample is reused between calls. Errors: kIo, kCorrupt (of the store).
   Status Samples(const model::EntityId& entity, Source source, Timestamp start, Timestamp end,
                  const std::function<bool(const Sample&)>& fn) const;
 

@@ -43,7 +43,8 @@ struct SeriesKey {
 /// Parts of reports that are no API metric of their own, stored all the same (D16). Ids between the built-in metrics
 /// and model::kFirstCustomMetric; the numbers are stored.
 enum AuxiliaryMetric : model::MetricId {
-  kAuxDestinationPorts = 40,      // ports: remote port of each connection, in the order of the addresses
+  kAuxDestinationPorts = 40,      // ports: remote port of each connection as reported; they do not pair with the
+                                  // addresses, which are kept as a sorted set
   kAuxLocalPorts = 41,            // ports: local port of each connection, 0 = not given
   kAuxLocalInterfaces = 42,       // strings: interface of each connection
   kAuxTcpPortInterfaces = 43,     // strings: interface of each listening TCP port

@@ -22,7 +22,8 @@ struct EventKey {
   auto operator<=>(const EventKey&) const = default;
 };
 
-// Errors of all reads and of ExpireEvents: kIo; kCorrupt where a row's key or length makes no sense.
+// Errors of all that read: kIo, kCorrupt (damage of the store; of ScanEvents also a row that makes no sense); of
+// ExpireEvents kUnavailable too (disk full).
 
 /// Adds an event; the same key again overwrites it. Kept Retention::event_days.
 void PutEvent(store::Batch& batch, const EventKey& key, const model::EntityId& entity, std::string_view value);
