@@ -158,6 +158,8 @@ class Shard {
   void AddToTopics(const CountsRecord& r, const std::optional<model::IpAddress>& ip, OpenBucket& bucket);
   void CloseBuckets(std::int64_t time_ms);
   void CloseBucket(ThingState& thing);
+  void ForgetSilent(std::int64_t now_ms);
+  bool IsForgotten(const ThingState& thing, std::int64_t now_ms) const;
 
   // shard_export.cc: at most once; a replay exports nothing.
   void Export(const ThingState& thing, const OpenBucket* bucket);

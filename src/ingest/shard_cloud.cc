@@ -10,6 +10,8 @@ namespace fleetward::ingest {
 namespace {
 
 constexpr std::size_t kRememberedEdgeStarts = 64;
+constexpr std::int64_t kForgetEveryMs = 3'600'000;
+constexpr std::int64_t kRememberedMs = 2 * 24 * 3'600'000LL;  // silent names that are no things: as the engine
 
 void AddAddress(const std::optional<model::IpAddress>& ip, std::vector<model::IpAddress>& addresses) {
   if (!ip || addresses.size() == kMaxSourceIps) return;
@@ -141,7 +143,34 @@ void Shard::On(const WatermarkRecord& r) {
   engine_->OnWatermark(FromMillis(r.time_ms));
   CloseBuckets(r.time_ms);
   ExportOfflineHourly(watermark_ms_, r.time_ms);
+  if (watermark_ms_ / kForgetEveryMs < r.time_ms / kForgetEveryMs) ForgetSilent(r.time_ms);
   watermark_ms_ = std::max(watermark_ms_, r.time_ms);
+}
+
+/// Names that are no things must not pile up. What decides is of the thing and of the record, so that a replay forgets
+/// the same ones at the same place.
+void Shard::ForgetSilent(std::int64_t now_ms) {
+  if (unregistered_ == 0) return;
+  for (auto& members : slab_things_) {
+    std::erase_if(members, [&](const std::unique_ptr<ThingState>& thing) {
+      if (!IsForgotten(*thing, now_ms)) return false;
+      Touch(thing->entity);
+      things_.Erase(thing.get());
+      --unregistered_;
+      return true;
+    });
+  }
+}
+
+bool Shard::IsForgotten(const ThingState& thing, std::int64_t now_ms) const {
+  if (thing.registered || thing.configured || thing.bucket) return false;
+  const ThingDetails& details = thing.details();
+  std::int64_t last_ms = std::max(thing.last_report_ms, details.last_online_ms);
+  if (!details.faults.empty()) last_ms = std::max(last_ms, details.faults.back().time_ms);
+  // A time far ahead is one of before the clock was put back.
+  bool silent = now_ms - last_ms > kRememberedMs || last_ms - now_ms > kRememberedMs;
+  // The engine also knows of counts and alarms, and has carried its times over steps of the clock.
+  return silent && details.connections.empty() && !engine_->Knows(thing.entity);
 }
 
 void Shard::On(const ClockStepRecord& r) {

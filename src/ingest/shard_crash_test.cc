@@ -23,6 +23,7 @@ constexpr std::uint32_t kDimension = 6;
 
 model::EntityId EntityOf(int thing) { return {static_cast<std::uint64_t>(thing) * 0x9e3779b97f4a7c15ULL, 7}; }
 std::string NameOf(int thing) { return "thing-" + std::to_string(thing); }
+bool IsRegistered(int thing) { return thing % 4 != 3; }
 
 std::array<std::uint8_t, 32> Sha256(std::string_view bytes) {
   std::string digest = crypto::Sha256(bytes);
@@ -47,6 +48,7 @@ class Story {
     ConnectSteady();
     for (int i = 0; i < 750; ++i) Next();
     Night();
+    TwoDays();
     for (int i = 0; i < 750; ++i) Next();
     Add(WatermarkRecord{now_ms_ + 20'000});
   }
@@ -140,7 +142,7 @@ class Story {
     counts.thing = name;
     counts.bucket_ms = now_ms_ - now_ms_ % 10'000;
     counts.time_ms = now_ms_;
-    counts.flags = CountsRecord::kConnected | CountsRecord::kRegistered;
+    counts.flags = static_cast<std::uint8_t>(CountsRecord::kConnected | (IsRegistered(thing) ? CountsRecord::kRegistered : 0));
     counts.source_ip = "192.0.2.1";
     counts.messages_sent = inside + outside;
     Add(counts);
@@ -162,12 +164,18 @@ class Story {
     }
   }
 
+  /// In which nobody watched. The names that are no things are forgotten at the full hour, and come again.
+  void TwoDays() {
+    now_ms_ = (now_ms_ / 3'600'000 + 52) * 3'600'000 - 30'000;
+    for (int bucket = 0; bucket < 6; ++bucket) Add(WatermarkRecord{now_ms_ += 10'000});
+  }
+
   /// As at each start of the server.
   void Compare() {
     Add(ConfigBeginRecord{});
     Add(DimensionSetRecord{now_ms_, model::DimensionName("admin"), kDimension});
     for (int thing = 0; thing < kThings; ++thing) {
-      if (thing % 4 != 3 && Pick(20) != 0) SetThing(thing);  // the others are not registered
+      if (IsRegistered(thing) && Pick(20) != 0) SetThing(thing);
     }
     SetProfile();
     SetDigestProfile();
@@ -190,7 +198,8 @@ class Story {
       report.network.bytes_out = static_cast<std::int64_t>(steady ? 1 : Pick(1000));
       std::string body;
       report::EncodeRecord(report, body);
-      Add(ReportRecord{EntityOf(thing), name, now_ms_, ReportRecord::kRegistered, Pick(3), "", body});
+      std::uint8_t flags = IsRegistered(thing) ? ReportRecord::kRegistered : 0;
+      Add(ReportRecord{EntityOf(thing), name, now_ms_, flags, Pick(3), "", body});
     } else if (kind < 750) {
       std::uint64_t inside = Pick(3), outside = Pick(3);
       if (Pick(40) == 0 && !steady) (Pick(2) == 0 ? inside : outside) += 200;

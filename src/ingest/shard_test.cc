@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <set>
 
 #include "fleetward/alarms/alarm_query.h"
 #include "fleetward/crypto/digest.h"
@@ -47,6 +48,7 @@ class ShardTest : public testing::Test {
     options.metrics_kept = metrics_kept_;
     options.min_checkpoint_records = min_checkpoint_records_;
     options.max_checkpoint_records = max_checkpoint_records_;
+    options.max_unregistered_things = max_unregistered_things_;
     options.exported = [this](const std::string& topic, std::string_view item) {
       exported_.push_back(topic + " " + std::string(item));
     };
@@ -174,6 +176,7 @@ class ShardTest : public testing::Test {
   Millis metrics_kept_ = std::chrono::days(14);
   std::uint64_t min_checkpoint_records_ = ShardOptions().min_checkpoint_records;
   std::uint64_t max_checkpoint_records_ = ShardOptions().max_checkpoint_records;
+  std::uint32_t max_unregistered_things_ = ShardOptions().max_unregistered_things;
   std::unique_ptr<Shard> shard_;
 };
 
@@ -733,6 +736,70 @@ TEST_F(ShardTest, WhatTheRegistryNoLongerHasIsRemovedAtTheNextStart) {
   Deliver();
   EXPECT_EQ(Active(), 0U);  // its profile was deleted
   shard_->Ask([](Shard& s) { EXPECT_TRUE(s.Describe(kThing).behaviors.empty()); });
+}
+
+/// Who makes names up must not keep out the names of later days.
+TEST_F(ShardTest, NamesThatAreNoThingsAreForgottenAfterTwoSilentDays) {
+  constexpr std::int64_t kHour = 3'600'000;
+  max_unregistered_things_ = 5;
+  Crash(true);
+  auto entity = [](std::uint64_t name) { return model::EntityId{name, name}; };
+  auto report = [&](std::uint64_t name, std::int64_t at_ms) {
+    std::string body;
+    report::EncodeRecord({}, body);
+    Log(ReportRecord{entity(name), "n" + std::to_string(name), at_ms, 0, static_cast<std::uint64_t>(at_ms), "", body});
+  };
+  auto connection = [&](std::uint64_t name, ConnectionRecord::Kind kind, std::int64_t at_ms) {
+    ConnectionRecord record;
+    record.entity = entity(name);
+    record.thing = "n";
+    record.kind = kind;
+    record.time_ms = at_ms;
+    Log(record);
+  };
+  auto known = [&] {
+    std::set<std::uint64_t> names;
+    Deliver();
+    shard_->Ask([&](Shard& s) {
+      for (std::uint64_t name = 1; name <= 9; ++name) {
+        if (s.Describe(entity(name)).known) names.insert(name);
+      }
+    });
+    return names;
+  };
+  auto watch = [&](std::int64_t from_ms, std::int64_t until_ms) {  // a bucket at each hour's beginning and end
+    for (std::int64_t hour = from_ms / kHour * kHour; hour < until_ms; hour += kHour) {
+      for (std::int64_t at : {hour + 1, hour + 10'000, hour + kHour - 10'000}) {
+        if (at > from_ms && at <= until_ms) Log(WatermarkRecord{at});
+      }
+    }
+  };
+  Configure();  // a thing, which is silent all the time
+  report(1, kStart);
+  report(2, kStart);
+  connection(3, ConnectionRecord::Kind::kConnect, kStart);
+  connection(4, ConnectionRecord::Kind::kConnect, kStart);
+  connection(4, ConnectionRecord::Kind::kDisconnect, kStart + 1000);
+  Log(DroppedRecord{entity(5), "n5", kStart, 7});
+  report(6, kStart);
+  EXPECT_EQ(known(), (std::set<std::uint64_t>{1, 2, 3, 4, 5})) << "no more than five";
+  watch(kStart, kStart + 30 * kHour);
+  report(2, kStart + 30 * kHour);
+  watch(kStart + 30 * kHour, kStart + 48 * kHour);
+  EXPECT_EQ(known(), (std::set<std::uint64_t>{1, 2, 3, 4, 5})) << "not before two days";
+  watch(kStart + 48 * kHour, kStart + 50 * kHour);
+  EXPECT_EQ(known(), (std::set<std::uint64_t>{2, 3})) << "one reported later, one is connected";
+  for (std::uint64_t name : {6, 7, 8, 9}) report(name, kStart + 50 * kHour);
+  EXPECT_EQ(known(), (std::set<std::uint64_t>{2, 3, 6, 7, 8}));
+  shard_->Ask([](Shard& s) { EXPECT_TRUE(s.Describe(kThing).known); });
+  Crash(false);
+  EXPECT_EQ(known(), (std::set<std::uint64_t>{2, 3, 6, 7, 8}));
+  // A clock that was years ahead: what was known by then does not stay for years.
+  Log(ClockStepRecord{-20'000 * kHour, kStart - 19'950 * kHour});
+  watch(kStart - 19'950 * kHour, kStart - 19'923 * kHour);
+  EXPECT_EQ(known(), (std::set<std::uint64_t>{2, 3, 6, 7, 8})) << "no time has passed for them";
+  watch(kStart - 19'923 * kHour, kStart - 19'900 * kHour);
+  EXPECT_EQ(known(), std::set<std::uint64_t>{3});
 }
 
 // Threat e: whose certificate reported a value stays with it.
