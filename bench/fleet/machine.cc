@@ -105,7 +105,7 @@ std::uint64_t Machine::Recover() {
   for (auto& shard : shards) Check(shard->Load(*applied), "loading a shard");
   auto replayed = ingest::ReplayLog(*log, applied->applied + 1, shards);
   if (!replayed.ok()) Check(replayed.error(), "replaying");
-  return replayed->records;
+  return *replayed;
 }
 
 void Machine::Start() {

@@ -141,6 +141,11 @@ void EdgeLoop::OnHello(bus::EdgeConnection connection, const report::HelloFrame&
   edge.plugin_start = hello.plugin_start;
   auto known = progress_.find(hello.plugin_start);
   if (known == progress_.end()) {
+    // First, so that the start is told by the new clock. What came before the plugin found this server may be late.
+    if (auto step_ms = watermark_.PutBack(hello.event_time_ms)) {
+      log::Warning("clock-step", {{"milliseconds", *step_ms}});
+      Emit(ClockStepRecord{*step_ms, hello.event_time_ms});
+    }
     // Whoever was connected to the broker before was last known to be so at the watermark; the new one may have had
     // clients before it found this server.
     std::int64_t watermark = watermark_.ms();

@@ -70,8 +70,7 @@ class Pipeline::Impl {
     exporter_ = std::make_unique<MetricsExporter>(std::move(exports), *parts_.clock, *parts_.counters);
     MakeShards();
     for (auto& shard : shards_) FW_TRY(shard->Load(applied));
-    FW_ASSIGN(ReplayOutcome replayed, ReplayLog(*log_, applied.applied + 1, shards_));
-    watermark_ms_ = replayed.watermark_ms;
+    FW_TRY(ReplayLog(*log_, applied.applied + 1, shards_));
     return {};
   }
 
@@ -96,7 +95,7 @@ class Pipeline::Impl {
     records.emplace_back(ConfigEndRecord{});
     loop_->Configure(std::move(records));
     for (auto& shard : shards_) shard->Start();
-    loop_->Start(shards_[0]->edge_progress(), watermark_ms_, options_.engine.bucket_seconds);
+    loop_->Start(shards_[0]->edge_progress(), shards_[0]->watermark_ms(), options_.engine.bucket_seconds);
     std::vector<const telemetry::Recorder*> recorders;
     for (auto& shard : shards_) recorders.push_back(&shard->recorder());
     query_ = std::make_unique<telemetry::Query>(*blocks_, std::move(recorders));
@@ -369,7 +368,6 @@ class Pipeline::Impl {
     return true;
   }
 
-  std::int64_t watermark_ms_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool policy_wanted_ = false;

@@ -25,9 +25,9 @@ Status ForEachShard(const std::vector<std::unique_ptr<Shard>>& shards, const std
 
 }  // namespace
 
-Result<ReplayOutcome> ReplayLog(store::EventLog& log, store::LogPosition from,
+Result<std::uint64_t> ReplayLog(store::EventLog& log, store::LogPosition from,
                                 const std::vector<std::unique_ptr<Shard>>& shards) {
-  ReplayOutcome outcome;
+  std::uint64_t records = 0;
   if (from < log.first_position() && log.durable_position() > 0) {
     return Error(Code::kCorrupt, "the event log begins behind the state that was derived from it");
   }
@@ -52,18 +52,14 @@ Result<ReplayOutcome> ReplayLog(store::EventLog& log, store::LogPosition from,
       if (batch.size() > 0 && batch.first + batch.size() != (*record)->position) FW_TRY(give());
       if (batch.size() == 0) batch.first = (*record)->position;
       batch.Add(payload);
-      ++outcome.records;
-      if (TypeOf(payload) == RecordType::kWatermark) {
-        auto watermark = DecodeLogRecord(payload);
-        if (watermark.ok()) outcome.watermark_ms = std::get<WatermarkRecord>(*watermark).time_ms;
-      }
+      ++records;
       if (batch.bytes.size() >= kBatchBytes) FW_TRY(give());
     }
     if (batch.size() > 0) FW_TRY(give());
   }
   FW_TRY(ForEachShard(shards, [](Shard& shard) { return shard.EndReplay(); }));
-  log::Info("log-replayed", {{"records", outcome.records}});
-  return outcome;
+  log::Info("log-replayed", {{"records", records}});
+  return records;
 }
 
 }  // namespace fleetward::ingest

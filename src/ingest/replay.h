@@ -12,14 +12,9 @@
 
 namespace fleetward::ingest {
 
-struct ReplayOutcome {
-  std::uint64_t records = 0;
-  std::int64_t watermark_ms = 0;   // of the last watermark record; 0: none
-};
-
 /// Gives every shard the records from `from` on, then ends its replay. Before Shard::Start. Lost ranges of the log are
-/// logged and left out. Errors: kCorrupt (also when the log begins behind `from`), kIo.
-Result<ReplayOutcome> ReplayLog(store::EventLog& log, store::LogPosition from,
+/// logged and left out. How many records there were. Errors: kCorrupt (also when the log begins behind `from`), kIo.
+Result<std::uint64_t> ReplayLog(store::EventLog& log, store::LogPosition from,
                                 const std::vector<std::unique_ptr<Shard>>& shards);
 
 }  // namespace fleetward::ingest

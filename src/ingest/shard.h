@@ -113,6 +113,8 @@ class Shard {
   const detect::Engine& engine() const { return *engine_; }
   /// Last frame of each plugin start that is in the log; call before Start.
   const std::map<Id128, std::uint64_t>& edge_progress() const { return edge_progress_; }
+  /// How far event time has come in the log; the same in every shard. Call before Start.
+  std::int64_t watermark_ms() const { return watermark_ms_; }
   store::LogPosition applied() const { return applied_; }
 
   const telemetry::Checkpointer& checkpointer() const { return state_->checkpointer(); }

@@ -1,8 +1,15 @@
 #include "watermark.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fleetward::ingest {
+
+std::optional<std::int64_t> Watermark::PutBack(std::int64_t clock_ms) {
+  bool live = std::any_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge.second.silent_ms < kSilentMs; });
+  if (live || clock_ms > ms_ - kPutBackMs) return std::nullopt;
+  return clock_ms - std::exchange(ms_, clock_ms);
+}
 
 void Watermark::Hear(bus::EdgeConnection edge, std::int64_t clock_ms, std::int64_t step_ms) {
   Edge& heard = edges_[edge];

@@ -174,5 +174,26 @@ TEST_F(WatermarkTest, ClockStepsOfTheEdgeShiftIt) {
   EXPECT_EQ(Moved(), 4000);
 }
 
+TEST_F(WatermarkTest, ANewPluginsClockWellBehindItWasPutBackUnlessALiveEdgeKnowsBetter) {
+  watermark_.Join(kFirst);
+  Clock(kFirst, 3'600'000);
+  EXPECT_EQ(Moved(), 3'600'000);
+  EXPECT_EQ(watermark_.PutBack(kStart), std::nullopt) << "the other one's broker is on this machine";
+  Idle(Watermark::kSilentMs);
+  EXPECT_EQ(watermark_.PutBack(kStart + 3'600'000 - Watermark::kPutBackMs + 1), std::nullopt);
+  EXPECT_EQ(watermark_.PutBack(kStart + 7'200'000), std::nullopt) << "time has passed";
+  EXPECT_EQ(At(), 3'600'000);
+  EXPECT_EQ(watermark_.PutBack(kStart + 600'000), -3'000'000);
+  EXPECT_EQ(At(), 600'000);
+  watermark_.Join(kSecond);
+  Clock(kSecond, 601'000);
+  EXPECT_EQ(Moved(), 601'000);
+}
+
+TEST_F(WatermarkTest, TheFirstPluginOfALogPutsNothingBack) {
+  watermark_.Start(0);
+  EXPECT_EQ(watermark_.PutBack(kStart), std::nullopt);
+}
+
 }  // namespace
 }  // namespace fleetward::ingest
