@@ -34,6 +34,7 @@ constexpr auto kFlushInterval = std::chrono::minutes(10);
 constexpr std::uint64_t kMaxLogBytes = 1 << 30;
 constexpr std::uint64_t kTrimBytes = 64 << 20;
 constexpr std::uint64_t kMaxLogShare = 4;  // of the file system: one over this
+constexpr auto kAppliedWait = std::chrono::milliseconds(250);
 constexpr auto kCommandWait = std::chrono::seconds(5);
 constexpr auto kExpireInterval = std::chrono::hours(1);
 // Retained messages that the broker is asked for in one go.
@@ -83,6 +84,7 @@ class Pipeline::Impl {
                                                   *parts_.counters);
     EdgeLoop::Callbacks callbacks;
     callbacks.deliver = [this](std::shared_ptr<const LogBatch> batch) {
+      delivered_ = batch->first + batch->size() - 1;
       for (auto& shard : shards_) shard->Post(batch);
     };
     callbacks.reload = [this] { SendWholePolicy(); };
@@ -128,6 +130,7 @@ class Pipeline::Impl {
     }
     if (maintenance_.joinable()) maintenance_.join();
     if (policy_.joinable()) policy_.join();
+    for (auto& shard : shards_) shard->EndWaits();
     if (loop_) loop_->Stop();
     just_in_time_.reset();
     retained_.reset();
@@ -268,10 +271,15 @@ class Pipeline::Impl {
   std::optional<std::vector<detect::WindowSummary>> CollectSummaries() {
     std::vector<detect::WindowSummary> parts;
     for (auto& shard : shards_) {
-      bool answered = shard->Ask([&](Shard& s) {
-        for (detect::WindowSummary& part : s.engine().PendingSummaries()) parts.push_back(std::move(part));
-      });
-      if (!answered) return std::nullopt;
+      for (bool complete = false; !complete;) {
+        bool answered = shard->Ask([&](Shard& s) {
+          complete = s.applied() >= delivered_;
+          if (!complete) return;
+          for (detect::WindowSummary& part : s.engine().PendingSummaries()) parts.push_back(std::move(part));
+        });
+        if (!answered || (!complete && stopped_)) return std::nullopt;
+        if (!complete) std::this_thread::sleep_for(kAppliedWait);  // it can commit nothing
+      }
     }
     auto merged = detect::MergeWindowSummaries(parts);
     if (merged.ok()) return std::move(*merged);
@@ -368,6 +376,7 @@ class Pipeline::Impl {
     return true;
   }
 
+  store::LogPosition delivered_ = 0;   // to the shards; of the edge loop's thread
   std::mutex mutex_;
   std::condition_variable wake_;
   bool policy_wanted_ = false;

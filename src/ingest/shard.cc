@@ -58,10 +58,16 @@ void Shard::Start() {
 
 void Shard::Post(std::shared_ptr<const LogBatch> batch) {
   std::unique_lock lock(mutex_);
-  room_.wait(lock, [this] { return stopping_ || queued_bytes_ < options_.max_queued_bytes; });
+  room_.wait(lock, [this] { return stopping_ || ending_ || queued_bytes_ < options_.max_queued_bytes; });
   queued_bytes_ += batch->bytes.size();
   queue_.push_back(std::move(batch));
   wake_.notify_one();
+}
+
+void Shard::EndWaits() {
+  std::lock_guard lock(mutex_);
+  ending_ = true;
+  room_.notify_all();
 }
 
 void Shard::Stop() {
@@ -91,33 +97,46 @@ bool Shard::Ask(const std::function<void(Shard&)>& fn) {
 }
 
 void Shard::Run() {
+  std::deque<std::shared_ptr<const LogBatch>> work;
+  // Of records applied since a commit succeeded. What they decided waits in memory: with so much of it the queue is left
+  // alone until a commit succeeds, Post waits, and edges keep their frames. Questions are answered all the while.
+  std::size_t uncommitted = 0;
+  auto full = [&] { return uncommitted >= options_.max_queued_bytes; };
+  auto commit = [&] {
+    bool committed = Commit();
+    if (committed) uncommitted = 0;
+    return committed;
+  };
   for (;;) {
-    std::deque<std::shared_ptr<const LogBatch>> work;
     std::deque<std::function<void()>> questions;
-    bool stopping;
+    bool stopping, idle;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, state_->checkpointer().active() ? kCheckpointWait : kIdleWait,
-                     [this] { return stopping_ || !queue_.empty() || !questions_.empty(); });
-      work.swap(queue_);
+      wake_.wait_for(lock, state_->checkpointer().active() ? kCheckpointWait : kIdleWait, [&] {
+        return stopping_ || !questions_.empty() || (!full() && !(work.empty() && queue_.empty()));
+      });
+      if (work.empty() && !full()) {
+        work.swap(queue_);
+        queued_bytes_ = 0;
+        room_.notify_all();
+      }
       questions.swap(questions_);
-      queued_bytes_ = 0;
-      stopping = stopping_ && work.empty();
-      room_.notify_all();
+      stopping = stopping_;
+      idle = work.empty() && queue_.empty();
     }
-    std::size_t uncommitted = 0;
-    for (const auto& batch : work) {
-      (void)Apply(*batch).ok();  // no slab is left to load
-      uncommitted += batch->bytes.size();
-      if (uncommitted < kCommitBytes) continue;
+    for (std::size_t bytes = 0; !work.empty() && !full(); work.pop_front()) {
+      (void)Apply(*work.front()).ok();  // no slab is left to load
+      bytes += work.front()->bytes.size();
+      uncommitted += work.front()->bytes.size();
+      if (bytes < kCommitBytes) continue;
       answers_.Flush();
-      Commit();
-      uncommitted = 0;
+      commit();
+      bytes = 0;
     }
     answers_.Flush();
-    bool committed = Commit();
+    bool committed = commit();
     for (const auto& question : questions) question();
-    if (stopping) break;
+    if (stopping && (idle || full())) break;  // what was not applied is replayed
     if (committed) BeginCheckpointIfDue();
   }
   LastCheckpoint();

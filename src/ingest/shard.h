@@ -72,7 +72,7 @@ struct ShardOptions {
   Millis checkpoint_age{3'600'000};
   Millis checkpoint_interval{5000};
   telemetry::CheckpointOptions checkpoint;
-  std::size_t max_queued_bytes = 64 << 20;
+  std::size_t max_queued_bytes = 64 << 20;  // of records that wait, and of records whose outcome waits for a commit
 };
 
 /// Queues alerts durably, all or none (notify::TopicService::PublishAll). Errors: the store's, kUnavailable (disk full)
@@ -96,10 +96,13 @@ class Shard {
   void Start();
   /// Hands over the next records; waits while the queue is full. Positions must follow each other.
   void Post(std::shared_ptr<const LogBatch> batch);
+  /// From now on Post does not wait: who posts is to end before Stop. Any thread.
+  void EndWaits();
   /// Applies what is queued, writes a checkpoint, ends the thread.
   void Stop();
 
-  /// Runs `fn` on the shard's thread and waits for it.
+  /// Runs `fn` on the shard's thread and waits for it. What was posted before is applied, unless nothing could be
+  /// committed for long: see applied().
   /// False: the thread has ended, and `fn` did not run.
   bool Ask(const std::function<void(Shard&)>& fn);
   /// The log needs space: checkpoint as soon as the interval allows. Any thread; does not wait.
@@ -115,6 +118,7 @@ class Shard {
   const std::map<Id128, std::uint64_t>& edge_progress() const { return edge_progress_; }
   /// How far event time has come in the log; the same in every shard. Call before Start.
   std::int64_t watermark_ms() const { return watermark_ms_; }
+  /// For Ask: the last position applied.
   store::LogPosition applied() const { return applied_; }
 
   const telemetry::Checkpointer& checkpointer() const { return state_->checkpointer(); }
@@ -246,6 +250,7 @@ class Shard {
   std::deque<std::shared_ptr<const LogBatch>> queue_;
   std::size_t queued_bytes_ = 0;
   std::deque<std::function<void()>> questions_;
+  bool ending_ = false;    // Post waits no more
   bool stopping_ = false;
   std::thread thread_;
 };

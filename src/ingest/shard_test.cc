@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
 #include <random>
 #include <set>
+#include <thread>
 
 #include "fleetward/alarms/alarm_query.h"
 #include "fleetward/crypto/digest.h"
@@ -49,6 +51,7 @@ class ShardTest : public testing::Test {
     options.min_checkpoint_records = min_checkpoint_records_;
     options.max_checkpoint_records = max_checkpoint_records_;
     options.max_unregistered_things = max_unregistered_things_;
+    options.max_queued_bytes = max_queued_bytes_;
     options.exported = [this](const std::string& topic, std::string_view item) {
       exported_.push_back(topic + " " + std::string(item));
     };
@@ -130,6 +133,11 @@ class ShardTest : public testing::Test {
     Log(ReportRecord{kThing, "pump", at_ms, ReportRecord::kRegistered | ReportRecord::kAnswer, hash, "", body});
   }
 
+  std::uint64_t LastReport() {
+    std::uint64_t id = 0;
+    shard_->Ask([&](Shard& s) { id = s.Describe(kThing).last_report_id; });
+    return id;
+  }
   std::size_t Stored() {
     telemetry::Query query(*blocks_, {&shard_->recorder()});
     telemetry::SeriesQuery series;
@@ -170,13 +178,14 @@ class ShardTest : public testing::Test {
   std::vector<std::string> log_;
   std::size_t applied_ = 0;
   std::map<Id128, int> alerts_;
-  bool alerts_fail_ = false;
+  std::atomic<bool> alerts_fail_ = false;
   std::vector<std::string> exported_;
   std::int32_t bucket_seconds_ = 10;
   Millis metrics_kept_ = std::chrono::days(14);
   std::uint64_t min_checkpoint_records_ = ShardOptions().min_checkpoint_records;
   std::uint64_t max_checkpoint_records_ = ShardOptions().max_checkpoint_records;
   std::uint32_t max_unregistered_things_ = ShardOptions().max_unregistered_things;
+  std::size_t max_queued_bytes_ = ShardOptions().max_queued_bytes;
   std::unique_ptr<Shard> shard_;
 };
 
@@ -259,6 +268,47 @@ TEST_F(ShardTest, AnAlertThatCannotBeQueuedHoldsTheCheckpointBack) {
   Report(kStart + 2000, 9, 2);
   Deliver();
   EXPECT_EQ(alerts_.size(), 1U);
+}
+
+/// What a shard that cannot write keeps is bounded: it applies no more, and who posts waits once the queue is full.
+TEST_F(ShardTest, WhileNothingCanBeCommittedRecordsWaitAndQuestionsAreAnswered) {
+  for (bool stopped : {false, true}) {
+    log_.clear();
+    alerts_.clear();
+    shard_.reset();
+    blocks_ = store::MakeMemoryBlockStore(telemetry::TelemetryFamilies().size());
+    max_queued_bytes_ = 1;
+    Boot();
+    Configure();
+    alerts_fail_ = true;
+    Report(kStart + 1000, 9, 1);
+    Deliver();
+    Report(kStart + 2000, 2, 2);
+    Deliver();  // into the queue, which is full with it
+    EXPECT_EQ(LastReport(), 1U);
+    std::atomic<bool> posted = false;
+    std::thread poster([&] {
+      Report(kStart + 3000, 2, 3);
+      Deliver();
+      posted = true;
+    });
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(LastReport(), 1U);
+    EXPECT_FALSE(posted);
+    if (stopped) {
+      shard_->EndWaits();
+      poster.join();
+      shard_.reset();  // with the queue as it is
+      alerts_fail_ = false;
+      Boot();
+    } else {
+      alerts_fail_ = false;
+      poster.join();
+    }
+    Deliver();
+    EXPECT_EQ(LastReport(), 3U);
+    EXPECT_EQ(Stored(), 3U);
+    EXPECT_EQ(alerts_.size(), 2U) << "the alarm and its end";
+  }
 }
 
 TEST_F(ShardTest, CloudCountsAreOneDatumABucket) {  // D41
