@@ -34,7 +34,7 @@ class NameBudget {
   }
 
   void Renew(std::int64_t event_ms) {
-    if (since_ms_ == 0) since_ms_ = event_ms;
+    if (since_ms_ == 0 || event_ms < since_ms_) since_ms_ = event_ms;  // the clock was put back: the day starts there
     if (event_ms - since_ms_ < kDayMs) return;
     since_ms_ = event_ms;
     names_.clear();

@@ -19,6 +19,17 @@ TEST(NameBudgetTest, ACertificateHasAThousandNamesADay) {
   EXPECT_TRUE(budget.Allows("bad", {1, 100'000}));
 }
 
+TEST(NameBudgetTest, AClockPutBackDoesNotMakeTheDayLonger) {
+  constexpr std::int64_t kYear = 365 * NameBudget::kDayMs;
+  NameBudget budget;
+  budget.Renew(2 * kYear);
+  for (std::uint64_t name = 1; name <= NameBudget::kNamesPerCertificate; ++name) budget.Allows("bad", {1, name});
+  budget.Renew(kYear);
+  EXPECT_FALSE(budget.Allows("bad", {1, 100'000})) << "nor is it over with that";
+  budget.Renew(kYear + NameBudget::kDayMs);
+  EXPECT_TRUE(budget.Allows("bad", {1, 100'000}));
+}
+
 TEST(NameBudgetTest, ManyCertificatesAreBoundedTogether) {
   NameBudget budget;
   std::size_t allowed = 0;
