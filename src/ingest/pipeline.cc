@@ -226,7 +226,7 @@ class Pipeline::Impl {
       listeners.unregistered = [this](const report::UnregisteredFrame& frame) { just_in_time_->Offer(frame.der); };
     }
     if (parts_.control_store != nullptr) {
-      retained_ = std::make_unique<RetainedIndex>(*parts_.control_store);
+      retained_ = std::make_unique<RetainedIndex>(*parts_.control_store, *parts_.counters);
       listeners.retained = [this](const report::RetainedEntry& entry) {
         retained_->Note({std::string(entry.topic), entry.time_ms, entry.payload_bytes, entry.qos,
                          entry.may_expire ? RetainedSummary::kBrokerKnows : 0});

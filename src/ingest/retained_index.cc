@@ -1,5 +1,7 @@
 #include "retained_index.h"
 
+#include <utility>
+
 #include "fleetward/base/encoding.h"
 #include "fleetward/base/log.h"
 #include "fleetward/base/thread.h"
@@ -9,7 +11,7 @@ namespace {
 
 constexpr store::Table kRetained{"retained_messages"};  // topic (plain): version, time, bytes, QoS, end
 constexpr std::uint8_t kVersion = 2, kWithoutEnd = 1;
-constexpr std::size_t kMaxWaiting = 100'000;
+constexpr auto kRetry = std::chrono::seconds(1);
 
 std::string Encode(const RetainedSummary& entry) {
   std::string record;
@@ -37,7 +39,10 @@ Result<RetainedSummary> Decode(std::string_view topic, std::string_view record) 
 
 }  // namespace
 
-RetainedIndex::RetainedIndex(store::ControlStore& store) : store_(store) {
+RetainedIndex::RetainedIndex(store::ControlStore& store, CounterRegistry& counters)
+    : store_(store),
+      lost_changes_(counters.AddCounter("fleetward_retained_changes_lost_total",
+                                        "Changes of retained messages that ListRetainedMessages does not know of.")) {
   thread_ = std::thread([this] {
     NameThisThread("retained");
     Run();
@@ -55,7 +60,11 @@ RetainedIndex::~RetainedIndex() {
 
 void RetainedIndex::Note(RetainedSummary entry) {
   std::lock_guard lock(mutex_);
-  if (waiting_.size() >= kMaxWaiting) return;
+  if (waiting_.size() >= kMaxWaiting && !waiting_.contains(entry.topic)) {
+    lost_changes_.Add();
+    ++lost_;
+    return;
+  }
   std::string topic = entry.topic;
   waiting_.insert_or_assign(std::move(topic), std::move(entry));
   wake_.notify_all();
@@ -89,12 +98,22 @@ void RetainedIndex::Run() {
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    std::map<std::string, RetainedSummary> entries = std::move(waiting_);
-    waiting_.clear();
+    std::map<std::string, RetainedSummary> entries = std::exchange(waiting_, {});
+    std::size_t lost = std::exchange(lost_, 0);
+    const bool last = stopping_;
     lock.unlock();
+    if (lost > 0) log::Warning("retained-changes-lost", {{"changes", lost}});
     Status written = Write(entries);
     if (!written.ok()) log::Warning("retained-index-unwritten", {{"error", written.error().ToString()}});
     lock.lock();
+    if (written.ok()) continue;
+    if (written.error().code() != Code::kUnavailable) {  // nor would it be another time
+      lost_changes_.Add(entries.size());
+      continue;
+    }
+    waiting_.merge(entries);  // what came meanwhile is newer, and stays
+    if (last) return;
+    wake_.wait_for(lock, kRetry, [this] { return stopping_; });
   }
 }
 

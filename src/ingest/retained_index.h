@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -11,16 +12,20 @@
 #include <thread>
 #include <vector>
 
+#include "fleetward/base/counters.h"
 #include "fleetward/ingest/data_plane.h"
 #include "fleetward/store/control_store.h"
 
 namespace fleetward::ingest {
 
 /// Thread-safe. One thread writes what brokers told, so that the edge loop never waits for the disk; a crash may lose
-/// the last changes, which the next publish to their topics repairs.
+/// the last changes, which the next publish to their topics repairs. So may a disk that is full for long: counted.
 class RetainedIndex {
  public:
-  explicit RetainedIndex(store::ControlStore& store);
+  /// Topics whose changes wait at most; as many more may be in a write that fails.
+  static constexpr std::size_t kMaxWaiting = 100'000;
+
+  RetainedIndex(store::ControlStore& store, CounterRegistry& counters);
   ~RetainedIndex();
 
   /// `payload_bytes` 0 takes the topic away. Never blocks.
@@ -38,9 +43,11 @@ class RetainedIndex {
   Status Write(const std::map<std::string, RetainedSummary>& entries);
 
   store::ControlStore& store_;
+  Counter& lost_changes_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::map<std::string, RetainedSummary> waiting_;
+  std::size_t lost_ = 0;  // and not logged yet
   bool stopping_ = false;
   std::thread thread_;
 };
