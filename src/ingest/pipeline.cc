@@ -40,6 +40,7 @@ constexpr auto kExpireInterval = std::chrono::hours(1);
 // Retained messages that the broker is asked for in one go.
 constexpr std::size_t kAskedAtOnce = 100;
 constexpr std::uint64_t kAskedBytes = 1 << 20;
+constexpr const char* kNoIndex = "nobody notes what is retained";
 
 }  // namespace
 
@@ -440,6 +441,7 @@ Status Pipeline::Publish(const std::string& topic, std::string_view payload, int
 }
 
 Result<std::optional<RetainedMessage>> Pipeline::Retained(const std::string& topic) {
+  if (!impl_->retained_) return Error(Code::kUnavailable, kNoIndex);
   FW_ASSIGN(auto summary, impl_->retained_->Find(topic));
   if (!summary) return std::optional<RetainedMessage>();
   FW_ASSIGN(auto found, impl_->control_->FetchRetained({topic}));
@@ -488,6 +490,7 @@ Status Pipeline::Impl::DropExpired(std::vector<RetainedSummary>& entries) {
 }
 
 Result<std::vector<RetainedSummary>> Pipeline::ListRetained(const std::string& after, std::size_t limit) {
+  if (!impl_->retained_) return Error(Code::kUnavailable, kNoIndex);
   std::vector<RetainedSummary> listed;
   std::string from = after;
   for (;;) {

@@ -104,5 +104,10 @@ TEST_F(PipelineTest, AClockPutBackWhileTheMachineRestartedIsAStep) {
   EXPECT_EQ(WatermarkBecomes(kStart - kHour + 1000), kStart - kHour + 1000);
 }
 
+TEST_F(PipelineTest, WithoutAControlStoreNothingIsKnownOfRetainedMessages) {
+  EXPECT_EQ(pipeline_->Retained("t").error().code(), Code::kUnavailable);
+  EXPECT_EQ(pipeline_->ListRetained("", 10).error().code(), Code::kUnavailable);
+}
+
 }  // namespace
 }  // namespace fleetward::ingest

@@ -72,7 +72,7 @@ class Pipeline final : public registry::EnforcementBarrier {
     ThingObserver* observer = nullptr;  // may be absent; outlives the pipeline
     registry::Certificates* certificates = nullptr;  // null: nothing is registered just in time
     std::string account;
-    store::ControlStore* control_store = nullptr;    // null: retained messages are not listed
+    store::ControlStore* control_store = nullptr;    // null: of retained messages nothing is known
   };
 
   /// Opens the stores and replays the log. Errors: kIo, kCorrupt, kUnavailable, kInvalidArgument (shards changed).
@@ -100,7 +100,7 @@ class Pipeline final : public registry::EnforcementBarrier {
 
   /// What is retained on a topic, or nothing. Errors: kUnavailable.
   Result<std::optional<RetainedMessage>> Retained(const std::string& topic);
-  /// By topic, after `after`; one more than `limit` when there are more.
+  /// By topic, after `after`; one more than `limit` when there are more. Errors: kUnavailable, kCorrupt.
   Result<std::vector<RetainedSummary>> ListRetained(const std::string& after, std::size_t limit);
 
   /// Publishes a message as the server itself, for the data plane. Errors: kUnavailable, kInvalidArgument (properties).
