@@ -255,13 +255,13 @@ void Recorder::Copy(const model::EntityId& entity, const std::function<void(std:
   std::lock_guard lock(impl_->mutex);
   std::vector<OpenBlock> blocks;
   for (const Waiting& block : impl_->waiting) {
-    if (block.entity == entity) blocks.push_back({SourceOf(block.lane), block.first, block.last, block.bytes});
+    if (block.entity == entity) blocks.push_back({SourceOf(block.lane), block.first, block.bytes});
   }
   if (const Thing* thing = impl_->table.Find(entity)) {
     for (Lane lane = 0; lane < kLaneCount; ++lane) {
       const Open* open = thing->At(lane);
       if (open == nullptr || open->count == 0) continue;
-      blocks.push_back({SourceOf(lane), open->first, open->last,
+      blocks.push_back({SourceOf(lane), open->first,
                         MakeHourBlock(open->count, open->first, open->last, open->rows.rows())});
     }
   }

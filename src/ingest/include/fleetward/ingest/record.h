@@ -127,7 +127,6 @@ struct DroppedRecord {
 struct WindowSummaryRecord {
   detect::WindowSummary summary;
 };
-/// `profile`: model::ToJsonText; targets and versions as in detect::ProfileConfig.
 struct ProfileSetRecord {
   std::int64_t time_ms = 0;
   detect::ProfileConfig config;

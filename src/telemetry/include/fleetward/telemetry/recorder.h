@@ -21,7 +21,6 @@ namespace fleetward::telemetry {
 struct OpenBlock {
   Source source = Source::kDevice;
   LogPosition first_position = 0;
-  LogPosition last_position = 0;
   std::string bytes;                 // hour block format
 };
 

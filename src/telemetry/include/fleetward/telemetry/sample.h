@@ -46,10 +46,6 @@ enum AuxiliaryMetric : model::MetricId {
   kAuxDestinationPorts = 40,      // ports: remote port of each connection as reported; they do not pair with the
                                   // addresses, which are kept as a sorted set
   kAuxLocalPorts = 41,            // ports: local port of each connection, 0 = not given
-  kAuxLocalInterfaces = 42,       // strings: interface of each connection
-  kAuxTcpPortInterfaces = 43,     // strings: interface of each listening TCP port
-  kAuxUdpPortInterfaces = 44,     // strings
-  kAuxCustomFaults = 45,          // strings: custom metrics nobody declared, "name:type" (D14)
   kAuxReportsLost = 46,           // count: reports of the thing that the broker's full buffer lost before this time
 };
 
