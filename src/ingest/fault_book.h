@@ -35,10 +35,7 @@ class FaultBook {
       newest_last_.push_back({entity, {}});
       things_.emplace(entity, std::prev(newest_last_.end()));
     }
-    auto& list = newest_last_.back().faults;
-    std::erase_if(list, [&](const Fault& fault) { return fault.text == text; });
-    if (list.size() == kMaxFaults) list.erase(list.begin());
-    list.push_back({time_ms, std::move(text)});
+    KeepFault(newest_last_.back().faults, time_ms, std::move(text));
   }
   std::vector<Fault> Of(const model::EntityId& entity) const {
     std::lock_guard lock(mutex_);

@@ -87,6 +87,13 @@ bool IsEmpty(const ThingDetails& details) {
 
 }  // namespace
 
+void KeepFault(std::vector<Fault>& faults, std::int64_t time_ms, std::string text) {
+  // The same fault again only moves its time: five different ones say more than five equal ones.
+  std::erase_if(faults, [&](const Fault& fault) { return fault.text == text; });
+  if (faults.size() == kMaxFaults) faults.erase(faults.begin());
+  faults.push_back({time_ms, std::move(text)});
+}
+
 const ThingDetails& ThingState::details() const {
   static const ThingDetails kNone;
   return details_ ? *details_ : kNone;
@@ -98,11 +105,7 @@ ThingDetails& ThingState::MutableDetails() {
 }
 
 void ThingState::AddFault(std::int64_t time_ms, std::string text) {
-  auto& faults = MutableDetails().faults;
-  // The same fault again only moves its time: five different ones say more than five equal ones.
-  std::erase_if(faults, [&](const Fault& fault) { return fault.text == text; });
-  if (faults.size() == kMaxFaults) faults.erase(faults.begin());
-  faults.push_back({time_ms, std::move(text)});
+  KeepFault(MutableDetails().faults, time_ms, std::move(text));
 }
 
 void ThingState::Prefetch(telemetry::Source source, Ahead ahead) const {

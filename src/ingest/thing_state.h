@@ -59,6 +59,8 @@ struct Fault {
   std::int64_t time_ms = 0;
   std::string text;
 };
+/// The last kMaxFaults different ones, newest last.
+void KeepFault(std::vector<Fault>& faults, std::int64_t time_ms, std::string text);
 
 /// What a report does not touch.
 struct ThingDetails {
