@@ -20,7 +20,7 @@
 #include "fleetward/ingest/record.h"
 #include "fleetward/store/event_log.h"
 #include "frame_converter.h"
-#include "shard.h"
+#include "log_batch.h"
 #include "watermark.h"
 
 namespace fleetward::ingest {

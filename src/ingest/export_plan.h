@@ -11,7 +11,6 @@
 #include "fleetward/model/behavior.h"
 #include "fleetward/telemetry/sample.h"
 #include "sample_builder.h"
-#include "thing_state.h"
 
 namespace fleetward::ingest {
 

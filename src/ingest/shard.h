@@ -29,27 +29,11 @@
 #include "fleetward/ingest/thing_report.h"
 #include "fleetward/telemetry/shard_state.h"
 #include "export_plan.h"
+#include "log_batch.h"
 #include "sample_builder.h"
 #include "thing_state.h"
 
 namespace fleetward::ingest {
-
-/// Durable log records of one group commit.
-struct LogBatch {
-  store::LogPosition first = 1;
-  std::string bytes;
-  std::vector<std::uint32_t> ends;
-
-  void Add(std::string_view record) {
-    bytes.append(record);
-    ends.push_back(static_cast<std::uint32_t>(bytes.size()));
-  }
-  std::size_t size() const { return ends.size(); }
-  std::string_view Record(std::size_t i) const {
-    std::uint32_t begin = i == 0 ? 0 : ends[i - 1];
-    return std::string_view(bytes).substr(begin, ends[i] - begin);
-  }
-};
 
 /// Takes one exported value (ExportItem) for a topic; must not wait.
 using ExportSink = std::function<void(const std::string& topic, std::string_view item)>;
