@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <map>
 #include <mutex>
-#include <set>
 #include <thread>
 
-#include "command_book.h"
 #include "control_link.h"
+#include "data_plane.h"
 #include "edge_loop.h"
 #include "fault_book.h"
 #include "fleetward/base/file.h"
@@ -21,7 +19,6 @@
 #include "just_in_time.h"
 #include "metrics_exporter.h"
 #include "replay.h"
-#include "retained_index.h"
 #include "shard.h"
 
 namespace fleetward::ingest {
@@ -35,12 +32,7 @@ constexpr std::uint64_t kMaxLogBytes = 1 << 30;
 constexpr std::uint64_t kTrimBytes = 64 << 20;
 constexpr std::uint64_t kMaxLogShare = 4;  // of the file system: one over this
 constexpr auto kAppliedWait = std::chrono::milliseconds(250);
-constexpr auto kCommandWait = std::chrono::seconds(5);
 constexpr auto kExpireInterval = std::chrono::hours(1);
-// Retained messages that the broker is asked for in one go.
-constexpr std::size_t kAskedAtOnce = 100;
-constexpr std::uint64_t kAskedBytes = 1 << 20;
-constexpr const char* kNoIndex = "nobody notes what is retained";
 
 }  // namespace
 
@@ -67,6 +59,7 @@ class Pipeline::Impl {
     control_ = std::make_unique<ControlLink>(
         ControlLink::Options{options_.control_socket, options_.control_secret_file}, [this] { SendWholePolicy(); },
         *parts_.counters);
+    data_ = std::make_unique<DataPlane>(*control_, parts_.control_store, *parts_.clock, *parts_.counters);
     MetricsExporter::Options exports{options_.control_socket, options_.control_secret_file, {}};
     exports.limits.interval_ms = options_.export_interval.count();
     exporter_ = std::make_unique<MetricsExporter>(std::move(exports), *parts_.clock, *parts_.counters);
@@ -134,7 +127,7 @@ class Pipeline::Impl {
     for (auto& shard : shards_) shard->EndWaits();
     if (loop_) loop_->Stop();
     just_in_time_.reset();
-    retained_.reset();
+    if (data_) data_->Stop();
     for (auto& shard : shards_) shard->Stop();
     if (exporter_) exporter_->Stop();
     if (control_) control_->Stop();
@@ -194,8 +187,6 @@ class Pipeline::Impl {
     return status;
   }
 
-  Status DropExpired(std::vector<RetainedSummary>& entries);
-
   void SendWholePolicy() {
     // The thread that reads the brokers' frames must not wait for a file.
     std::lock_guard lock(mutex_);
@@ -213,8 +204,7 @@ class Pipeline::Impl {
   FaultBook faults_;
   std::unique_ptr<bus::FrameListener> listener_;
   std::unique_ptr<JustInTime> just_in_time_;
-  std::unique_ptr<RetainedIndex> retained_;
-  CommandBook commands_;
+  std::unique_ptr<DataPlane> data_;
   std::unique_ptr<FrameConverter> converter_;
   std::unique_ptr<EdgeLoop> loop_;
   std::unique_ptr<telemetry::Query> query_;
@@ -227,13 +217,9 @@ class Pipeline::Impl {
       listeners.unregistered = [this](const report::UnregisteredFrame& frame) { just_in_time_->Offer(frame.der); };
     }
     if (parts_.control_store != nullptr) {
-      retained_ = std::make_unique<RetainedIndex>(*parts_.control_store, *parts_.counters);
-      listeners.retained = [this](const report::RetainedEntry& entry) {
-        retained_->Note({std::string(entry.topic), entry.time_ms, entry.payload_bytes, entry.qos,
-                         entry.may_expire ? RetainedSummary::kBrokerKnows : 0});
-      };
+      listeners.retained = [this](const report::RetainedEntry& entry) { data_->Note(entry); };
     }
-    listeners.done = [this](const report::DoneFrame& frame) { commands_.Done(frame); };
+    listeners.done = [this](const report::DoneFrame& frame) { data_->Done(frame); };
     return listeners;
   }
 
@@ -416,93 +402,17 @@ Status Pipeline::DisconnectClient(std::string_view client_id, bool send_will) {
 }
 
 Result<bool> Pipeline::DeleteConnection(const std::string& client_id, bool clean_session, bool send_will) {
-  report::EdgeCommand command;
-  command.kind = report::EdgeCommandKind::kDeleteConnection;
-  command.client_id = client_id;
-  command.send_will = send_will;
-  command.request = impl_->commands_.Open();
-  if (!impl_->control_->Command(report::EncodeEdgeCommand(command))) {
-    impl_->commands_.Forget(command.request);
-    return Error(Code::kUnavailable, "no broker is connected");
-  }
-  auto found = impl_->commands_.Wait(command.request, kCommandWait);
-  if (!found) return Error(Code::kUnavailable, "the broker did not answer");
-  if (*found && clean_session) FW_TRY(impl_->control_->EndSession(client_id));
-  return *found;
+  return impl_->data_->DeleteConnection(client_id, clean_session, send_will);
 }
-
 Status Pipeline::Publish(const std::string& topic, std::string_view payload, int qos, bool retain,
                          const mqtt::Properties& properties) {
-  FW_TRY(impl_->control_->Publish(topic, payload, qos, retain, properties));
-  if (!retain || !impl_->retained_) return {};
-  std::int64_t now = ToMillis(impl_->parts_.clock->Now());
-  std::int64_t end = properties.expiry_seconds ? now + 1000LL * *properties.expiry_seconds : 0;
-  return impl_->retained_->Put({topic, now, payload.size(), qos, end});
+  return impl_->data_->Publish(topic, payload, qos, retain, properties);
 }
-
 Result<std::optional<RetainedMessage>> Pipeline::Retained(const std::string& topic) {
-  if (!impl_->retained_) return Error(Code::kUnavailable, kNoIndex);
-  FW_ASSIGN(auto summary, impl_->retained_->Find(topic));
-  if (!summary) return std::optional<RetainedMessage>();
-  FW_ASSIGN(auto found, impl_->control_->FetchRetained({topic}));
-  auto message = found.find(topic);
-  if (message == found.end()) {  // it has expired, or the broker lost it
-    FW_TRY(impl_->retained_->Forget({*summary}));
-    return std::optional<RetainedMessage>();
-  }
-  return std::optional(RetainedMessage{std::move(*summary), std::move(message->second)});
+  return impl_->data_->Retained(topic);
 }
-
-// The broker says of no message when it ends: whether one that may end is still there shows in asking for it. What is
-// gone is forgotten, so that it is asked for once.
-Status Pipeline::Impl::DropExpired(std::vector<RetainedSummary>& entries) {
-  std::int64_t now = ToMillis(parts_.clock->Now());
-  std::vector<RetainedSummary> gone;
-  std::vector<std::string> asked;
-  std::uint64_t bytes = 0;
-  std::set<std::string> absent;
-  auto ask = [&] {
-    auto found = control_->FetchRetained(asked);
-    if (found.ok()) {
-      for (std::string& topic : asked) {
-        if (!found->contains(topic)) absent.insert(std::move(topic));
-      }
-    }
-    asked.clear();
-    bytes = 0;
-    return found.ok();
-  };
-  bool answers = true;  // without a broker, what was retained is listed
-  for (const RetainedSummary& entry : entries) {
-    if (entry.expires_ms > 0 && entry.expires_ms <= now) absent.insert(entry.topic);
-    if (entry.expires_ms != RetainedSummary::kBrokerKnows || !answers) continue;
-    asked.push_back(entry.topic);
-    bytes += entry.payload_bytes;
-    if (asked.size() == kAskedAtOnce || bytes >= kAskedBytes) answers = ask();
-  }
-  if (answers && !asked.empty()) ask();
-  std::erase_if(entries, [&](const RetainedSummary& entry) {
-    if (!absent.contains(entry.topic)) return false;
-    gone.push_back(entry);
-    return true;
-  });
-  return gone.empty() ? Status() : retained_->Forget(gone);
-}
-
 Result<std::vector<RetainedSummary>> Pipeline::ListRetained(const std::string& after, std::size_t limit) {
-  if (!impl_->retained_) return Error(Code::kUnavailable, kNoIndex);
-  std::vector<RetainedSummary> listed;
-  std::string from = after;
-  for (;;) {
-    FW_ASSIGN(auto entries, impl_->retained_->List(from, limit));
-    bool more = entries.size() > limit;
-    if (!entries.empty()) from = entries.back().topic;
-    FW_TRY(impl_->DropExpired(entries));
-    for (RetainedSummary& entry : entries) {
-      if (listed.size() <= limit) listed.push_back(std::move(entry));
-    }
-    if (!more || listed.size() > limit) return listed;
-  }
+  return impl_->data_->ListRetained(after, limit);
 }
 
 std::vector<detect::TrainingSummary> Pipeline::TrainingSummaries() const {
