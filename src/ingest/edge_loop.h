@@ -39,7 +39,8 @@ class EdgeLoop {
            Callbacks callbacks, CounterRegistry& counters);
   ~EdgeLoop();
 
-  /// `bucket_seconds`: length of the buckets that windows consist of. `progress`: last frame of each plugin start that the log holds. `watermark_ms`: how far event time has come in the log.
+  /// `bucket_seconds`: length of the buckets that windows consist of. `progress`: last frame of each plugin start that
+  /// the log holds. `watermark_ms`: how far event time has come in the log.
   void Start(std::map<Id128, std::uint64_t> progress, std::int64_t watermark_ms, std::int32_t bucket_seconds);
   void Stop();
 

@@ -142,7 +142,8 @@ class Story {
     counts.thing = name;
     counts.bucket_ms = now_ms_ - now_ms_ % 10'000;
     counts.time_ms = now_ms_;
-    counts.flags = static_cast<std::uint8_t>(CountsRecord::kConnected | (IsRegistered(thing) ? CountsRecord::kRegistered : 0));
+    const std::uint8_t registered = IsRegistered(thing) ? CountsRecord::kRegistered : 0;
+    counts.flags = static_cast<std::uint8_t>(CountsRecord::kConnected | registered);
     counts.source_ip = "192.0.2.1";
     counts.messages_sent = inside + outside;
     Add(counts);

@@ -6,7 +6,8 @@
 namespace fleetward::ingest {
 
 std::optional<std::int64_t> Watermark::PutBack(std::int64_t clock_ms) {
-  bool live = std::any_of(edges_.begin(), edges_.end(), [](const auto& edge) { return edge.second.silent_ms < kSilentMs; });
+  bool live = std::any_of(edges_.begin(), edges_.end(),
+                          [](const auto& edge) { return edge.second.silent_ms < kSilentMs; });
   if (live || clock_ms > ms_ - kPutBackMs) return std::nullopt;
   return clock_ms - std::exchange(ms_, clock_ms);
 }
