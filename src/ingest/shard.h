@@ -142,7 +142,7 @@ class Shard {
   void Answer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
   void KeepAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
   void SendAnswer(const ReportRecord& r, std::uint64_t report_id, bool accepted);
-  void RecordReport(const ReportRecord& r, ThingState& thing);
+  void RecordReport(const ReportRecord& r, ThingState& thing, bool gap);
   void RecordOffline(const model::EntityId& entity, std::int64_t time_ms, std::int64_t seconds);
   void AddToBucket(const CountsRecord& r, const std::optional<model::IpAddress>& ip, ThingState& thing);
   void AddToTopics(const CountsRecord& r, const std::optional<model::IpAddress>& ip, OpenBucket& bucket);

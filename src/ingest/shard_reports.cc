@@ -1,5 +1,6 @@
 // A shard's device side: reports, their answers, what the edge dropped.
 #include <algorithm>
+#include <utility>
 
 #include "fleetward/report/answer.h"
 #include "fleetward/report/record.h"
@@ -38,12 +39,13 @@ void Shard::On(const ReportRecord& r) {
   event.report = &report_;
   event.spooled = spooled;
   event.late = r.time_ms < watermark_ms_;
+  event.gap = !spooled && std::exchange(thing->lost, false);
   engine_->OnReport(event);
-  RecordReport(r, *thing);
+  RecordReport(r, *thing, event.gap);
   Answer(r, report_id, true);
 }
 
-void Shard::RecordReport(const ReportRecord& r, ThingState& thing) {
+void Shard::RecordReport(const ReportRecord& r, ThingState& thing, bool gap) {
   sample_.Clear();
   sample_.entity = r.entity;
   sample_.source = telemetry::Source::kDevice;
@@ -51,7 +53,7 @@ void Shard::RecordReport(const ReportRecord& r, ThingState& thing) {
   // A sample's own clock may be anywhere; a report is stored neither in the future nor before retention.
   sample_.time = std::clamp(sample_.time, FromMillis(r.time_ms) - options_.metrics_kept, FromMillis(r.time_ms));
   sample_.flags = (report_.spooled_at_seconds ? telemetry::kFlagSpooled : 0U) |
-                  (r.time_ms < watermark_ms_ ? telemetry::kFlagLate : 0U) |
+                  (r.time_ms < watermark_ms_ ? telemetry::kFlagLate : 0U) | (gap ? telemetry::kFlagGap : 0U) |
                   (thing.registered ? 0U : telemetry::kFlagUnregistered);
   sample_.report_id = report_.report_id.value_or(0);
   sample_.reporter = r.reporter;
@@ -103,6 +105,7 @@ void Shard::On(const DroppedRecord& r) {
   ThingState* thing = FindThing(r.entity, r.thing, false);
   if (thing == nullptr) return;
   Touch(r.entity);
+  thing->lost = true;
   thing->AddFault(r.time_ms, std::to_string(r.reports) + " reports were lost: the broker's buffer was full");
   sample_.Clear();
   sample_.entity = r.entity;

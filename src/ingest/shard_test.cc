@@ -852,6 +852,50 @@ TEST_F(ShardTest, NamesThatAreNoThingsAreForgottenAfterTwoSilentDays) {
   EXPECT_EQ(known(), std::set<std::uint64_t>{3});
 }
 
+/// The edge lost a report: the next one's counters hold one interval, not the two since the last that came (D4).
+TEST_F(ShardTest, CountersAfterALostReportAreMarkedAndNotJudged) {
+  ProfileSetRecord profile;
+  profile.config.profile = *model::ParseSecurityProfile(R"({"securityProfileName":"P","behaviors":[
+      {"name":"low","metric":"aws:all-bytes-out","criteria":{"comparisonOperator":"greater-than","durationSeconds":300,"value":{"count":5000}}}]})");
+  profile.config.definition_versions = {1};
+  profile.config.targets.push_back({model::ProfileTarget::Kind::kAllThings, {}});
+  Log(profile);
+  std::int64_t now = kStart;
+  auto report = [&] {
+    report::MetricReport report;
+    report.report_id = static_cast<std::uint64_t>(now);
+    report.network.bytes_out = 6000;
+    std::string body;
+    report::EncodeRecord(report, body);
+    Log(ReportRecord{kThing, "pump", now, ReportRecord::kRegistered, static_cast<std::uint64_t>(now), "", body});
+    now += 300'000;
+  };
+  for (int i = 0; i < 3; ++i) report();
+  now += 300'000;
+  Log(DroppedRecord{kThing, "pump", now - 1000, 1});
+  Deliver();
+  Crash(true);
+  report();
+  Deliver();
+  EXPECT_EQ(Active(), 0U);
+  report();
+  Deliver();
+  EXPECT_EQ(Active(), 0U);
+  std::vector<bool> marked;
+  telemetry::Query query(*blocks_, {&shard_->recorder()});
+  ASSERT_TRUE(query.Samples(kThing, telemetry::Source::kDevice, FromMillis(0), FromMillis(now),
+                            [&](const telemetry::Sample& sample) {
+                              if (sample.report_id != 0) marked.push_back((sample.flags & telemetry::kFlagGap) != 0);
+                              return true;
+                            }).ok());
+  EXPECT_EQ(std::count(marked.begin(), marked.end(), true), 1);
+  EXPECT_EQ(marked.size(), 5U);
+  now += 300'000;   // without a word of lost reports it is as D4 says: 6000 over two intervals
+  report();
+  Deliver();
+  EXPECT_EQ(Active(), 1U);
+}
+
 // Threat e: whose certificate reported a value stays with it.
 TEST_F(ShardTest, TheReportersCertificateStaysWithTheValues) {
   Configure();

@@ -117,7 +117,7 @@ void ThingState::Prefetch(telemetry::Source source, Ahead ahead) const {
 void ThingState::Save(ByteWriter& w) const {
   const ThingDetails& known = details();
   w.Bytes(name.value());
-  w.U8(static_cast<std::uint8_t>((registered ? 1 : 0) | (configured ? 2 : 0)));
+  w.U8(static_cast<std::uint8_t>((registered ? 1 : 0) | (configured ? 2 : 0) | (lost ? 4 : 0)));
   admission.Save(w);
   w.Varint(known.connections.size());
   for (const OpenConnection& c : known.connections) {
@@ -143,6 +143,7 @@ bool ThingState::Load(ByteReader& r) {
   std::uint8_t flags = r.U8();
   registered = (flags & 1) != 0;
   configured = (flags & 2) != 0;
+  lost = (flags & 4) != 0;
   if (!admission.Load(r)) return false;
   ThingDetails loaded;
   std::uint64_t count = r.Varint();

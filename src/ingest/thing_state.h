@@ -80,6 +80,7 @@ struct ThingState {
   bool registered = false;
   bool configured = false;  // set by a kThingSet record
   bool seen = false;        // in the comparison with the registry that is under way
+  bool lost = false;        // reports since the last one: the next one's counters do not cover the time since that (D4)
   model::ThingName name;
   std::unique_ptr<OpenBucket> bucket;   // null: nothing was counted in it
 

@@ -25,7 +25,7 @@ inline constexpr int kSourceCount = 2;
 enum SampleFlag : std::uint32_t {
   kFlagLate = 1,       // came behind the watermark: stored at its own time, judges nothing (D6)
   kFlagSpooled = 2,    // from the agent's spool (D15)
-  kFlagGap = 4,        // first after a gap: its deltas cover more than an interval (D4)
+  kFlagGap = 4,        // the first after lost reports: how long its deltas cover is not known (D4)
   kFlagClock = 8,      // the edge's wall clock stepped (D1)
   kFlagPartial = 16,   // counters were lost with a killed broker (D23)
   kFlagUnregistered = 32,
