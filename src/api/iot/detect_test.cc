@@ -142,6 +142,26 @@ TEST_F(DetectApiTest, TargetsAreListedFromBothSides) {
   EXPECT_TRUE(Call("GET", "/security-profiles/P/targets").body["securityProfileTargets"].empty());
 }
 
+TEST_F(DetectApiTest, APageTokenIsGoodUnderItsFiltersOnly) {
+  for (const char* name : {"P", "Q"}) {
+    ASSERT_EQ(Call("POST", std::string("/security-profiles/") + name, R"({"additionalMetricsToRetain":["aws:num-disconnects"]})").status, 200);
+    ASSERT_EQ(Call("PUT", std::string("/security-profiles/") + name + "/targets?securityProfileTargetArn=" + Target("all%2Fthings")).status, 200);
+  }
+  for (const std::string& list : {std::string("/security-profiles?metricName=aws%3Anum-disconnects"),
+                                  "/security-profiles-for-target?securityProfileTargetArn=" + Target("all%2Fthings")}) {
+    Answer first = Call("GET", list + "&maxResults=1");
+    ASSERT_TRUE(first.body.contains("nextToken")) << first.body;
+    std::string token = first.body["nextToken"].get<std::string>();
+    std::string escaped;
+    for (char c : token) escaped += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
+    EXPECT_EQ(Call("GET", list + "&maxResults=1&nextToken=" + escaped).status, 200);
+    bool by_metric = list.find("metricName") != std::string::npos;
+    std::string other = by_metric ? "/security-profiles?metricName=aws%3Anum-messages-sent&nextToken="
+                                  : list + "&recursive=true&nextToken=";
+    EXPECT_EQ(Call("GET", other + escaped).error, "InvalidRequestException") << list;
+  }
+}
+
 TEST_F(DetectApiTest, ValidationNamesTheFault) {
   Answer answer = Call("POST", "/security-profile-behaviors/validate",
                        R"({"behaviors":[{"name":"CellularBandwidth","metric":"aws:message-byte-size","criteria":)"

@@ -111,12 +111,14 @@ Result<UpdateSecurityProfileResponse> Update(SecurityProfiles& profiles, const C
 
 Result<ListSecurityProfilesResponse> List(const SecurityProfiles& profiles, const CallContext& context,
                                           const ListSecurityProfilesRequest& request) {
-  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results));
-  FW_ASSIGN(auto names, profiles.List({TextOf(request.dimension_name), TextOf(request.metric_name)}, page));
+  registry::SecurityProfileFilter filter{TextOf(request.dimension_name), TextOf(request.metric_name)};
+  std::string binding = filter.dimension + '\0' + filter.metric;
+  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results, binding));
+  FW_ASSIGN(auto names, profiles.List(filter, page));
   ListSecurityProfilesResponse response;
   response.security_profile_identifiers.emplace();
   for (const auto& name : names.items) response.security_profile_identifiers->push_back(IdentifierOf(profiles, name));
-  response.next_token = NextToken(context, names.next);
+  response.next_token = NextToken(context, names.next, binding);
   return response;
 }
 
@@ -138,16 +140,17 @@ Result<ListTargetsForSecurityProfileResponse> ListTargets(const SecurityProfiles
 Result<ListSecurityProfilesForTargetResponse> ListForTarget(const SecurityProfiles& profiles,
                                                             const CallContext& context,
                                                             const ListSecurityProfilesForTargetRequest& request) {
-  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results));
-  FW_ASSIGN(auto mappings, profiles.ListForTarget(request.security_profile_target_arn,
-                                                  request.recursive.value_or(false), page));
+  bool recursive = request.recursive.value_or(false);
+  std::string binding = request.security_profile_target_arn + (recursive ? "\n/" : "\n");
+  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results, binding));
+  FW_ASSIGN(auto mappings, profiles.ListForTarget(request.security_profile_target_arn, recursive, page));
   ListSecurityProfilesForTargetResponse response;
   response.security_profile_target_mappings.emplace();
   for (const auto& mapping : mappings.items) {
     response.security_profile_target_mappings->push_back(
         {IdentifierOf(profiles, mapping.profile), SecurityProfileTarget{profiles.TargetArn(mapping.target)}});
   }
-  response.next_token = NextToken(context, mappings.next);
+  response.next_token = NextToken(context, mappings.next, binding);
   return response;
 }
 

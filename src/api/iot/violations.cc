@@ -41,6 +41,18 @@ alarms::ViolationFilter FilterOf(const Request& request) {
   return filter;
 }
 
+/// A page token is good under the filters it was made with.
+template <class Request>
+std::string BindingOf(const Request& request) {
+  std::string binding = TextOf(request.thing_name) + '\0' + TextOf(request.security_profile_name) + '\0';
+  if (request.behavior_criteria_type) binding += ToString(*request.behavior_criteria_type);
+  binding += '\0';
+  if (request.list_suppressed_alerts) binding += *request.list_suppressed_alerts ? "suppressed" : "others";
+  binding += '\0';
+  if (request.verification_state) binding += ToString(*request.verification_state);
+  return binding;
+}
+
 iot::ActiveViolation ToApi(const model::ActiveViolation& violation) {
   iot::ActiveViolation out;
   out.violation_id = violation.violation_id.Hex();
@@ -74,12 +86,13 @@ iot::ViolationEvent ToApi(const alarms::ListedEvent& listed) {
 
 Result<ListActiveViolationsResponse> ListActive(const AlarmQuery& alarms, const CallContext& context,
                                                 const ListActiveViolationsRequest& request) {
-  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results));
+  std::string binding = BindingOf(request);
+  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results, binding));
   FW_ASSIGN(auto found, alarms.Active(FilterOf(request), page.after, page.limit));
   ListActiveViolationsResponse response;
   response.active_violations.emplace();
   for (const auto& violation : found.items) response.active_violations->push_back(ToApi(violation));
-  response.next_token = NextToken(context, TextOf(found.next));
+  response.next_token = NextToken(context, TextOf(found.next), binding);
   return response;
 }
 
@@ -88,12 +101,14 @@ Result<ListViolationEventsResponse> ListEvents(const AlarmQuery& alarms, const C
   if (request.end_time < request.start_time) {
     return Error(Code::kInvalidArgument, "endTime must not be before startTime");
   }
-  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results));
+  std::string binding = BindingOf(request) + '\0' + std::to_string(ToMillis(request.start_time)) + '\0' +
+                        std::to_string(ToMillis(request.end_time));
+  FW_ASSIGN(auto page, PageOf(context, request.next_token, request.max_results, binding));
   FW_ASSIGN(auto found, alarms.Events(FilterOf(request), request.start_time, request.end_time, page.after, page.limit));
   ListViolationEventsResponse response;
   response.violation_events.emplace();
   for (const auto& event : found.items) response.violation_events->push_back(ToApi(event));
-  response.next_token = NextToken(context, TextOf(found.next));
+  response.next_token = NextToken(context, TextOf(found.next), binding);
   return response;
 }
 
