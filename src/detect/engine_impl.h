@@ -204,7 +204,7 @@ class Engine::Impl {
   void CloseStatistics(Thing& thing, std::int64_t boundary_ms);
   void CloseWindows(std::int64_t before_ms);
   void ShiftPopulations();
-  std::optional<ValueKey> ClampOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms) const;
+  void BoundStatistic(const Thing& thing, std::uint16_t index, StatisticState& state, std::int64_t time_ms) const;
   /// `in_alarm`: before the decision.
   std::optional<Expectation> ExpectationOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms,
                                            bool in_alarm) const;

@@ -27,16 +27,26 @@ std::int64_t OtherReading(const CompiledBehavior& code, const Observation& seen,
   return static_cast<std::int64_t>(code.upper ? std::floor(scaled) : std::ceil(scaled));
 }
 
-/// An attacker's value, cut off at twice the limit it broke (half of it, of a lower one): with what it sends, it would
-/// hide the next one; with nothing, who is merely the largest of its fleet would make the next largest a violator.
-ValueKey Clamped(const Population& population, ValueKey value, ValueKey limit) {
+/// Twice a limit, or half of a lower one: more than what one thing's values differ from window to window.
+ValueKey BoundOf(const Population& population, ValueKey limit) {
   if (population.numbers) {
     double number = NumberOf(limit);
-    ValueKey bound = population.upper ? std::max(KeyOf(2 * number), limit + 1) : KeyOf(number / 2);
-    return population.upper ? std::min(value, bound) : std::max(value, bound);
+    return population.upper ? std::max(KeyOf(2 * number), limit + 1) : KeyOf(number / 2);
   }
-  if (!population.upper) return std::max(value, limit / 2);
-  return std::min(value, std::max(2 * limit, limit + 1));   // counts have 63 bits
+  return population.upper ? std::max(2 * limit, limit + 1) : limit - limit / 2;   // counts have 63 bits
+}
+
+/// A bound one window later: it may follow the fleet, but slowly, so that nobody rides up on it.
+ValueKey Moved(const Population& population, ValueKey bound, ValueKey fresh) {
+  constexpr int kPart = 32;
+  if (population.numbers) {
+    double step = NumberOf(bound) / kPart;
+    if (population.upper) return std::min(fresh, KeyOf(NumberOf(bound) + step));
+    return std::max(fresh, KeyOf(NumberOf(bound) - step));
+  }
+  ValueKey step = bound / kPart + 1;
+  if (population.upper) return std::min(fresh, bound + step);
+  return std::max(fresh, bound - std::min(bound, step));
 }
 
 }  // namespace
@@ -86,7 +96,9 @@ void Engine::Impl::JoinPopulations(Cohort& cohort) {
 
 /// What the thing gave to a summary is not to be taken out of another one.
 void Engine::Impl::LeavePopulations(Thing& thing, const std::vector<std::uint16_t>& statistics) {
-  for (std::uint16_t index : statistics) thing.At(thing.plan().statistics[index]).flags &= ~StatisticState::kGiven;
+  for (std::uint16_t index : statistics) {
+    thing.At(thing.plan().statistics[index]).flags &= ~(StatisticState::kGiven | StatisticState::kBound);
+  }
 }
 
 Population& Engine::Impl::PopulationOf(const Thing& thing, std::uint16_t index) const {
@@ -152,7 +164,8 @@ void Engine::Impl::JudgeStatistic(Thing& thing, std::uint16_t index, const Obser
   StatisticState& state = thing.At(thing.plan().statistics[static_cast<std::size_t>(behavior.statistic)]);
   state.value = value.key();
   state.closed_s = static_cast<std::uint32_t>(seen.time_ms / 1000);
-  state.flags = (state.flags & (StatisticState::kGiven | StatisticState::kAlarmed)) | StatisticState::kHasValue |
+  constexpr std::uint32_t kOfWindows = StatisticState::kGiven | StatisticState::kAlarmed | StatisticState::kBound;
+  state.flags = (state.flags & kOfWindows) | StatisticState::kHasValue |
                 (value.negative() ? StatisticState::kNegative : 0);
   Verdict why_not{};
   auto limit = LimitOf(thing, index, seen.time_ms, &why_not);
@@ -192,14 +205,20 @@ void Engine::Impl::EarlyStatistic(Thing& thing, std::uint16_t index, Observation
 
 // --- the end of a window ------------------------------------------------------------------------------------------
 
-/// What a thing in alarm may give at most (at least, of a lower limit): what it is compared with, for Clamped. Nothing: as
-/// much as it has.
-std::optional<ValueKey> Engine::Impl::ClampOf(const Thing& thing, std::uint16_t index, std::int64_t time_ms) const {
+/// What violates counts for what it gives only up to a bound, lest it hide the next attacker; left out, who is merely the
+/// largest of its fleet would make the next largest a violator. When most are in alarm all count as they are.
+void Engine::Impl::BoundStatistic(const Thing& thing, std::uint16_t index, StatisticState& state,
+                                  std::int64_t time_ms) const {
   const Population& population = PopulationOf(thing, index);
-  if (!thing.behavior(index).in_alarm() || population.threshold.MostInAlarm()) return std::nullopt;
-  if (!LimitOf(thing, index, time_ms)) return std::nullopt;
-  return population.threshold.For(thing.At(thing.plan().statistics[static_cast<std::size_t>(
-                                      thing.plan().behaviors[index].statistic)]).Own(), true);
+  const BehaviorState& behavior = thing.behavior(index);
+  bool violates = behavior.in_alarm() || behavior.violating > 0;
+  if (!violates || population.threshold.MostInAlarm()) {
+    state.flags &= ~StatisticState::kBound;
+  } else if (LimitOf(thing, index, time_ms)) {
+    ValueKey fresh = BoundOf(population, population.threshold.For(state.Own(), behavior.in_alarm()));
+    state.bound = state.flags & StatisticState::kBound ? Moved(population, state.bound, fresh) : fresh;
+    state.flags |= StatisticState::kBound;
+  }
 }
 
 /// Gives the thing's values to the summaries of the windows that end now. A value counts if it closed in the window, or
@@ -212,7 +231,7 @@ void Engine::Impl::CloseStatistics(Thing& thing, std::int64_t boundary_ms) {
     if (!population.EndsAt(boundary_ms)) continue;
     const CompiledBehavior& code = *plan.behaviors[plan.statistics[i].behavior].code;
     StatisticState& state = thing.At(plan.statistics[i]);
-    auto limit = ClampOf(thing, plan.statistics[i].behavior, boundary_ms);   // looks at what was given before
+    BoundStatistic(thing, plan.statistics[i].behavior, state, boundary_ms);   // looks at what was given before
     state.flags &= ~(StatisticState::kGiven | StatisticState::kAlarmed);
     if (!(state.flags & StatisticState::kHasValue)) continue;
     std::int64_t reach_ms = 0;
@@ -223,7 +242,10 @@ void Engine::Impl::CloseStatistics(Thing& thing, std::int64_t boundary_ms) {
       part.summary.AddNegative();
       continue;
     }
-    state.given = limit ? Clamped(population, state.value, *limit) : state.value;
+    state.given = state.value;
+    if (state.flags & StatisticState::kBound) {
+      state.given = population.upper ? std::min(state.value, state.bound) : std::max(state.value, state.bound);
+    }
     state.flags |= StatisticState::kGiven;
     part.summary.Add(state.given);
     if (!thing.behavior(plan.statistics[i].behavior).in_alarm()) continue;

@@ -111,6 +111,7 @@ class FleetReference {
     std::vector<Point> points;                      // under the present definition
     std::vector<bool> sides;                        // violating or not, where it was decided
     bool alarm = false;
+    std::optional<double> bound;                    // of what it gives
     Transitions transitions;
   };
 
@@ -145,6 +146,7 @@ class FleetReference {
     for (Thing& thing : things_) {
       if (thing.alarm) thing.transitions.push_back("invalidated@" + std::to_string((event.ms - kStart) / 1000));
       thing.alarm = false;
+      thing.bound.reset();
       thing.points.clear();
       thing.sides.clear();
     }
@@ -154,6 +156,7 @@ class FleetReference {
     if (thing.group == event.group) return;
     thing.group = event.group;
     thing.moved_ms = event.ms;
+    thing.bound.reset();
   }
 
   // --- datapoints
@@ -236,20 +239,33 @@ class FleetReference {
     }
     std::vector<Given> given;
     for (Thing& thing : things_) {
+      Bound(thing);
       if (thing.points.empty() || ms - thing.points.back().ms > Reach(thing)) continue;
       double value = thing.points.back().value;
-      auto limit = Limit(thing);
-      if (thing.alarm && limit && value >= 0 && !MostInAlarm(thing)) {
-        // Cut off at twice the limit, or half of a lower one; counts in whole numbers.
-        bool count = !Is(kNumber);
-        double half = count ? std::floor(*limit / 2) : *limit / 2;
-        double least_above = count ? *limit + 1 : std::nextafter(*limit, 1e300);
-        value = Upper() ? std::min(value, std::max(2 * *limit, least_above)) : std::max(value, half);
-      }
+      if (value >= 0 && thing.bound) value = Upper() ? std::min(value, *thing.bound) : std::max(value, *thing.bound);
       given.push_back({&thing, thing.group, value, thing.alarm});
     }
     given_ = std::move(given);
     given_ms_ = ms;
+  }
+
+  /// What violates counts up to twice the limit (from half of a lower one), which then moves by a thirty-second part a
+  /// window at most; counts in whole numbers.
+  void Bound(Thing& thing) const {
+    bool violates = thing.alarm || (!thing.sides.empty() && thing.sides.back());
+    if (!violates || MostInAlarm(thing)) return thing.bound.reset();
+    auto limit = Limit(thing);
+    if (!limit) return;
+    bool count = !Is(kNumber);
+    double fresh = Upper() ? 2 * *limit : *limit / 2;
+    if (count && Upper() && *limit == 0) fresh = 1;
+    if (!count && Upper() && *limit == 0) fresh = std::nextafter(0, 1);
+    if (count && !Upper()) fresh = std::ceil(*limit / 2);
+    if (thing.bound) {
+      double step = count ? std::floor(*thing.bound / 32) + 1 : *thing.bound / 32;
+      fresh = Upper() ? std::min(fresh, *thing.bound + step) : std::max(fresh, std::max(*thing.bound - step, 0.0));
+    }
+    thing.bound = fresh;
   }
 
   /// How old a thing's last value may be to count for a window.

@@ -95,7 +95,8 @@ void EdgeLoop::Run() {
 // what the shards need to apply the last batch and close the buckets; meanwhile edges keep their frames.
 bool EdgeLoop::ExchangeSummaries() {
   auto summaries = callbacks_.window_summaries();
-  if (!summaries || summaries->empty()) return true;
+  if (!summaries) return false;   // a shard was stopped: nothing may come before the sums
+  if (summaries->empty()) return true;
   batch_ = std::make_shared<LogBatch>();
   for (detect::WindowSummary& summary : *summaries) Emit(WindowSummaryRecord{std::move(summary)});
   return MakeDurable();

@@ -39,7 +39,7 @@ void Shard::On(const ReportRecord& r) {
   event.report = &report_;
   event.spooled = spooled;
   event.late = r.time_ms < watermark_ms_;
-  event.gap = !spooled && std::exchange(thing->lost, false);
+  event.gap = !spooled && !event.late && std::exchange(thing->lost, false);
   engine_->OnReport(event);
   RecordReport(r, *thing, event.gap);
   Answer(r, report_id, true);
