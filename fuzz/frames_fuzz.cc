@@ -23,7 +23,7 @@ auto Values(const ReportFrame& f) {
   return std::tuple(f.event_time_ms, f.format, f.flags, f.thing, f.client_id, f.fingerprint, f.payload);
 }
 auto Values(const CountersFrame& f) {
-  return std::tuple(f.bucket_start_ms, f.bucket_length_ms, f.flags, f.count, f.records);
+  return std::tuple(f.event_time_ms, f.bucket_start_ms, f.bucket_length_ms, f.flags, f.count, f.records);
 }
 auto Values(const CounterRecord& r) {
   return std::tuple(r.flags, r.dimension, r.client_id, r.fingerprint, r.source_ip, r.messages_sent, r.bytes_sent,

@@ -71,8 +71,8 @@ std::vector<BehaviorExplanation> Engine::Impl::Explain(const model::EntityId& en
   }
   for (const PlanStatistic& statistic : plan.statistics) {
     std::int64_t now = std::max(watermark_ms_, std::int64_t{thing->At(statistic).closed_s} * 1000);
-    all[statistic.behavior].expected = ExpectationOf(*thing, statistic.behavior, now,
-                                                         thing->behavior(statistic.behavior).in_alarm());
+    bool in_alarm = thing->behavior(statistic.behavior).in_alarm();
+    all[statistic.behavior].expected = ExpectationOf(*thing, statistic.behavior, now, in_alarm);
   }
   for (const PlanModel& model : plan.models) {
     if (thing->At(model).flags & ModelState::kHasValue) all[model.behavior].expected = ModelExpectation(*thing, model.behavior);

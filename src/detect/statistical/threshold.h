@@ -34,17 +34,6 @@ class Threshold {
 
   /// Values of things other than the one that gave `own` (nullopt: it gave none).
   std::uint64_t Others(const std::optional<OwnValue>& own) const { return count_ - (own && count_ > 0 ? 1 : 0); }
-  /// The percentile of these; meaningful if there are any.
-  ValueKey OfAll(const std::optional<OwnValue>& own) const {
-    if (!own) return all_;
-    return own->value <= split_ ? above_ : below_;
-  }
-  /// Of those not in alarm; meaningful if MostInAlarm() is false and there are at least two others.
-  ValueKey OfCalm(const std::optional<OwnValue>& own) const {
-    if (!own) return calm_;
-    if (own->alarmed) return calm_beside_;
-    return own->value <= calm_split_ ? calm_above_ : calm_below_;
-  }
   /// What a thing is compared with. When most are in alarm the fleet itself has changed: nobody is left out.
   ValueKey For(const std::optional<OwnValue>& own, bool in_alarm) const {
     return in_alarm && !MostInAlarm() ? OfCalm(own) : OfAll(own);
@@ -56,6 +45,18 @@ class Threshold {
   bool Load(ByteReader& in);
 
  private:
+  /// The percentile of the others; meaningful if there are any.
+  ValueKey OfAll(const std::optional<OwnValue>& own) const {
+    if (!own) return all_;
+    return own->value <= split_ ? above_ : below_;
+  }
+  /// Of those not in alarm; meaningful if MostInAlarm() is false and there are at least two others.
+  ValueKey OfCalm(const std::optional<OwnValue>& own) const {
+    if (!own) return calm_;
+    if (own->alarmed) return calm_beside_;
+    return own->value <= calm_split_ ? calm_above_ : calm_below_;
+  }
+
   std::uint64_t count_ = 0, alarmed_ = 0;
   std::uint64_t negatives_ = 0;
   ValueKey all_ = 0;     // percentile of all values
